@@ -1,0 +1,165 @@
+"""The assets of system 1: courses, views and people by day, and the report that joins them."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import sqlalchemy as sa
+
+from lms_etl.activity import pictures, report
+from lms_etl.day_runs import DayRun, DayRuns, caller_of, permanent_failures
+from lms_etl.days import LocalDay, daily_partitions, last_complete_day
+from lms_etl.settings import current
+from lms_etl.sources.moodle import Moodle
+from lms_etl.sources.read_ahead import read_ahead
+from lms_etl.warehouse import tables
+from lms_etl.warehouse.warehouse import Warehouse
+
+local_days = daily_partitions(current().start_date, current().zone)
+GROUP = "activity"
+OWNERS = ["team:data-engineering"]
+DAYS_AT_ONCE = 31
+"""Days whose rows are read from the warehouse and merged together; bounds the memory of a long backfill."""
+
+
+def described(table: sa.Table) -> dict[str, Any]:
+    """The definition metadata of an asset that is a table: its name, and every column with type and meaning."""
+    columns = [
+        dg.TableColumn(
+            column.name,
+            str(column.type).lower(),
+            column.comment,
+            dg.TableColumnConstraints(nullable=bool(column.nullable), unique=column.primary_key),
+        )
+        for column in table.columns
+    ]
+    return {"dagster/table_name": table.name, "dagster/column_schema": dg.TableSchema(columns)}
+
+
+def daily_asset(table: sa.Table, pool: str, deps: Sequence[dg.AssetsDefinition] = ()) -> Any:
+    """The decorator of an asset that is one table by local day; a backfill of any length is one run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.asset(
+            deps=deps,
+            partitions_def=local_days,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            pool=pool,
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"sql", "pandas"},
+            metadata=described(table),
+        )
+
+
+@dg.asset(pool="moodle", group_name=GROUP, owners=OWNERS, kinds={"sql", "pandas"}, metadata=described(tables.courses))
+def courses(
+    context: dg.AssetExecutionContext, moodle: dg.ResourceParam[Moodle], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Courses as Moodle has them now, with category path, directorate (top category) and unit (the next one).
+
+    Grain: one course, hidden ones and the front page included. Source: course, course_categories. A course that is gone
+    at the source is removed here; the facts about it stay.
+    """
+    with permanent_failures(), warehouse.loading("courses", tables.courses, None, caller_of(context)) as load:
+        listed = report.courses(moodle.courses(), moodle.categories())
+        load.replace(listed)
+    shown = listed[["moodle_course_id", "course_shortname", "course_name", "category_path"]]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": load.rows,
+            "visible_courses": int((listed["visible"] == 1).sum()),
+            "rows_inserted": load.counters.inserted,
+            "rows_updated": load.counters.updated,
+            "rows_deleted": load.counters.deleted,
+            "preview": pictures.preview(shown),
+        }
+    )
+
+
+@daily_asset(tables.activity_counts, pool="moodle")
+def activity_counts(
+    context: dg.AssetExecutionContext,
+    config: DayRun,
+    moodle: dg.ResourceParam[Moodle],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> None:
+    """Views of activities per course and local day, by six kinds.
+
+    Grain: one course with a view on one day; courseid 0 holds views outside any course. Source: rows of Moodle's
+    standard log with contextlevel 70 and action viewed, by everybody: teachers, guests and log-in-as count. Window:
+    `day_start <= timecreated < day_end`, the site's midnights. A page counts as a video.
+    Known limit: rows that Moodle writes into a past day later (restores) are seen when the day is loaded again.
+    """
+    with (
+        DayRuns(context, config, warehouse, tables.activity_counts) as run,
+        read_ahead(moodle.activity_counts, run.days, moodle.settings.moodle_connections) as next_views,
+    ):
+        for day in run.days:
+            with run.loading(day) as load:
+                views = next_views()
+                counted = report.activity_counts(views.frame, run.zone)
+                load.replace(counted, rows_read=views.bounds.log_rows, source_max_id=views.bounds.max_id)
+            run.describe(day, {"views": int(counted[list(report.VIEWS)].to_numpy().sum())})
+
+
+@daily_asset(tables.user_counts, pool="moodle")
+def user_counts(
+    context: dg.AssetExecutionContext,
+    config: DayRun,
+    moodle: dg.ResourceParam[Moodle],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> None:
+    """Students and teachers per course and local day: different people with a role in the course.
+
+    Grain: one course with a role assignment on one day. Source: role_assignments at contextlevel 50, no date filter:
+    Moodle keeps no past of its roles. `basis` says when they were counted: `observed` on the day after, `current` later.
+    Roles are the documented ids (5; 3 and 4) unless LMS_ETL_STUDENT_ROLES or LMS_ETL_TEACHER_ROLES says otherwise.
+    """
+    with DayRuns(context, config, warehouse, tables.user_counts) as run:
+        people = None
+        for day in run.days:
+            with run.loading(day) as load:
+                if people is None:
+                    people = moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp()))
+                load.replace(people.assign(basis=basis_of(day)), rows_read=int(people["assignments"].sum()))
+            run.describe(day, {"students": int(people["num_students"].sum()), "basis": basis_of(day)})
+
+
+def basis_of(day: LocalDay) -> str:
+    """`observed` for the last complete day, whose people are those of now; `current` for any day before it."""
+    return "observed" if day.date == last_complete_day(current().zone) else "current"
+
+
+@daily_asset(tables.user_activity, pool="warehouse", deps=[courses, activity_counts, user_counts])
+def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: dg.ResourceParam[Warehouse]) -> None:
+    """The daily report: every visible course whose category has an idnumber, with its views, people and average.
+
+    Grain: one course on one local day, also without any view. Source: courses, activity_counts_etl, user_counts_etl.
+    average = total views / students / active days, in integers, rounded half up; NULL without students or views.
+    `course_id` is the category's idnumber, as the report defines it; `moodle_course_id` tells courses apart.
+    """
+    with DayRuns(context, config, warehouse, tables.user_activity, warehouse.settings.merge_batch_size) as run:
+        listed = warehouse.frame(tables.courses)
+        for first in range(0, len(run.days), DAYS_AT_ONCE):
+            part = run.days[first : first + DAYS_AT_ONCE]
+            for day, rows in merged(warehouse, listed, [day.date for day in part]):
+                with run.loading(part[day]) as load:
+                    load.replace(rows)
+                run.describe(part[day], {"total_views": int(rows["total_views"].sum())})
+        if run.days:
+            run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date, rows))
+
+
+def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yields (position in `days`, rows of the report) for each day; reads all of them with two queries."""
+    views = warehouse.frame(tables.activity_counts, days)
+    people = warehouse.frame(tables.user_counts, days)
+    drop = ["id", "created_at", "updated_at"]
+    whole = report.user_activity(listed, views.drop(columns=drop), people.drop(columns=[*drop, "basis"]), days)
+    height = len(whole) // len(days)
+    for number in range(len(days)):
+        yield number, whole.iloc[number * height : (number + 1) * height]

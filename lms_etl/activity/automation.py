@@ -1,0 +1,48 @@
+"""How system 1 runs by itself: its jobs, and the schedule of the last complete day."""
+
+import dagster as dg
+
+from lms_etl.activity.assets import GROUP, activity_counts, courses, local_days, user_activity, user_counts
+from lms_etl.day_runs import TRIGGER_TAG
+from lms_etl.settings import current
+
+IN_PROCESS = dg.in_process_executor
+"""The days are small after push-down: a process for each step would take three times as long as the work."""
+
+
+def job(name: str, selection: dg.AssetSelection, description: str) -> "dg.UnresolvedAssetJobDefinition":
+    """A job over assets and their checks, in one process."""
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=IN_PROCESS)
+
+
+user_activity_job = job(
+    "user_activity_job",
+    dg.AssetSelection.groups(GROUP),
+    "The documented pipeline of one day: courses, activity counts, user counts, then the report, with all checks.",
+)
+activity_counts_job = job(
+    "activity_counts_job", dg.AssetSelection.assets(activity_counts), "Views per course of one day, nothing else."
+)
+user_counts_job = job(
+    "user_counts_job", dg.AssetSelection.assets(user_counts), "Students and teachers per course of one day, nothing else."
+)
+main_etl_job = job(
+    "main_etl_job",
+    dg.AssetSelection.assets(courses, user_activity),
+    "The report of one day from counts that are loaded already.",
+)
+jobs = [user_activity_job, activity_counts_job, user_counts_job, main_etl_job]
+
+
+@dg.schedule(
+    job=user_activity_job,
+    cron_schedule="0 2 * * *",
+    execution_timezone=current().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def user_activity_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every night at 02:00 site time: the day that ended two hours before."""
+    keys = local_days.get_partition_keys(current_time=context.scheduled_execution_time)
+    if not keys:
+        return dg.SkipReason(f"No day is complete yet: the first one is {current().start_date} (LMS_ETL_START_DATE).")
+    return dg.RunRequest(run_key=None, partition_key=keys[-1], tags={TRIGGER_TAG: "schedule"})

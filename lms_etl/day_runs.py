@@ -1,0 +1,152 @@
+"""One Dagster run over a range of days, each day with its own load, metadata and materialization.
+
+Days are loaded in order and committed one by one, so a killed run resumes where it stopped. When a day fails, the days
+before it still count in Dagster, and those after it are not tried: numbers never have a hole behind them.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from lms_etl.databases import DatabaseProblem
+from lms_etl.days import LocalDay, last_complete_day, local_day, parse
+from lms_etl.settings import current
+from lms_etl.warehouse.locks import AlreadyRunningError
+from lms_etl.warehouse.registry import Caller
+from lms_etl.warehouse.warehouse import Load, Warehouse
+
+TRIGGER_TAG = "lms_etl/trigger"
+PROGRESS = logging.getLogger("lms_etl.progress")
+"""Tells one record for each finished day, with `job`, `done` and `total`; the command line draws its bar from them."""
+
+
+class DayRun(dg.Config):
+    """How a run treats days that are loaded already."""
+
+    skip_loaded: bool = False
+    """Leave out days that the registry holds as loaded: a backfill continues, an ordinary run loads again."""
+
+
+@dataclass
+class DayRuns:
+    """The days of one asset in one run. Use as a context manager around the loop over `days`."""
+
+    context: dg.AssetExecutionContext
+    config: DayRun
+    warehouse: Warehouse
+    table: sa.Table
+    batch: int | None = None
+    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.job = self.context.asset_key.path[-1]
+        self.caller = caller_of(self.context)
+        self.zone = current().zone
+        self.asked = days_of(self.context)
+        with permanent_failures():
+            self.skipped = self._loaded_before()
+        self.days = [day for day in self.asked if day.date not in self.skipped]
+
+    def _loaded_before(self) -> dict[date, int]:
+        """Days that need no load: all loaded ones if asked to skip them, else those this run's own lineage loaded."""
+        days = [day.date for day in self.asked]
+        if self.config.skip_loaded:
+            return self.warehouse.finished_days(self.job, days)
+        if self.context.run.root_run_id:
+            return self.warehouse.finished_days(self.job, days, self.context.run.root_run_id)
+        return {}
+
+    def __enter__(self) -> "DayRuns":
+        for day, run in self.skipped.items():
+            self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
+        return self
+
+    @contextmanager
+    def loading(self, day: LocalDay) -> Iterator[Load]:
+        """One day's load; what it did becomes the day's metadata once it is committed."""
+        start = time.perf_counter()
+        with self.warehouse.loading(self.job, self.table, day.date, self.caller, self.batch) as load:
+            yield load
+        self.finished[day.key] = self._receipt(load, day, time.perf_counter() - start)
+        PROGRESS.info(
+            "%s %s: %s rows", self.job, day.key, load.rows,
+            extra={"job": self.job, "done": len(self.finished), "total": len(self.days)},
+        )
+
+    def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
+        counters = load.counters
+        return {
+            "dagster/row_count": load.rows,
+            "rows_read": counters.read,
+            "rows_inserted": counters.inserted,
+            "rows_updated": counters.updated,
+            "rows_deleted": counters.deleted,
+            "rows_rejected": counters.rejected,
+            "seconds": round(seconds, 3),
+            "complete_through": datetime.fromtimestamp(day.end, tz=self.zone).isoformat(),
+            "source_max_id": counters.source_max_id or 0,
+            "registry_run": load.run,
+        }
+
+    def describe(self, day: LocalDay, metadata: dict[str, Any]) -> None:
+        """Adds to the metadata of a finished day."""
+        self.finished[day.key].update(metadata)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Gives every finished day its metadata; on an error reports them itself, since Dagster would forget them."""
+        if error is None:
+            for key, metadata in self.finished.items():
+                self.context.add_asset_metadata(metadata, partition_key=key)
+            return
+        for key, metadata in self.finished.items():
+            self.context.log_event(dg.AssetMaterialization(self.context.asset_key, partition=key, metadata=metadata))
+        if isinstance(error, DatabaseProblem | AlreadyRunningError):
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+@contextmanager
+def permanent_failures() -> Iterator[None]:
+    """Fails the step with the plain message of a problem that a retry cannot solve."""
+    try:
+        yield
+    except (DatabaseProblem, AlreadyRunningError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[LocalDay]:
+    """The local days that a run is about: one, or a range, in order. Raises dg.Failure for a day that is not over."""
+    step = context.op_execution_context
+    zone = current().zone
+    days = [local_day(parse(key), zone) for key in sorted(step.partition_keys)]
+    newest = last_complete_day(zone)
+    if days and days[-1].date > newest:
+        raise dg.Failure(
+            description=f"{days[-1].key} is not over at the site ({zone.key}); the last complete day is {newest}.",
+            allow_retries=False,
+        )
+    return days
+
+
+def caller_of(context: dg.AssetExecutionContext) -> Caller:
+    """Who asked for the run: told by our own tag, else by Dagster's tags of schedules, sensors and backfills."""
+    tags = context.run.tags
+    if TRIGGER_TAG in tags:
+        trigger = tags[TRIGGER_TAG]
+    elif "dagster/schedule_name" in tags:
+        trigger = "schedule"
+    elif "dagster/sensor_name" in tags:
+        trigger = "sensor"
+    else:
+        trigger = "backfill" if "dagster/backfill" in tags else "ui"
+    return Caller(trigger, context.run_id, context.run.root_run_id or context.run_id)
+

@@ -1,0 +1,24 @@
+"""Everything Dagster loads: assets, checks, jobs, schedules and the two databases. Wiring only."""
+
+import dagster as dg
+
+from lms_etl.activity import assets, automation, checks
+from lms_etl.settings import current
+from lms_etl.sources.moodle import Moodle
+from lms_etl.warehouse.warehouse import Warehouse
+
+defs = dg.Definitions(
+    assets=[assets.courses, assets.activity_counts, assets.user_counts, assets.user_activity],
+    asset_checks=[
+        checks.source_and_warehouse_agree,
+        checks.total_is_the_sum_of_its_parts,
+        checks.every_visible_course_is_present,
+        checks.most_active_courses_have_an_average,
+        checks.volume_is_as_on_the_same_weekday,
+        *checks.one_row_checks,
+    ],
+    jobs=automation.jobs,
+    schedules=[automation.user_activity_schedule],
+    resources={"moodle": Moodle(current()), "warehouse": Warehouse(current())},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,108 @@
+"""Runs jobs of the code location in this process, recorded in Dagster's instance like any other run."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from lms_etl.days import BadDay, last_complete_day
+from lms_etl.instance import dagster_home
+from lms_etl.settings import Settings
+
+DAILY = ("activity_counts", "user_counts", "user_activity")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `problems` holds one line for each failed step or check."""
+
+    run_id: str
+    problems: list[str]
+    warnings: list[str]
+
+    @property
+    def success(self) -> bool:
+        return not self.problems
+
+
+def checked_days(settings: Settings, first: date, last: date) -> None:
+    """Raises BadDay unless first to last are complete days of the site, in order, from the configured first day on."""
+    newest = last_complete_day(settings.zone)
+    if first > last:
+        raise BadDay(f"the first day, {first}, is after the last, {last}")
+    if first < settings.start_date:
+        raise BadDay(f"{first} is before the first day of the site, {settings.start_date} (LMS_ETL_START_DATE)")
+    if last > newest:
+        raise BadDay(f"{last} is not over at the site ({settings.timezone}); the last complete day is {newest}")
+
+
+def run_days(settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> Outcome:
+    """Runs a job over the days first to last in one Dagster run and returns how it ended.
+
+    Raises BadDay for days that cannot be run, DatabaseProblem if the warehouse is not ready.
+    """
+    checked_days(settings, first, last)
+    _require_ready(settings)
+    dagster_home(settings)
+    import dagster as dg
+
+    from lms_etl.day_runs import TRIGGER_TAG
+    from lms_etl.definitions import defs
+
+    definition = defs.resolve_job_def(job)
+    steps = {node.name for node in definition.nodes}
+    days: dict[str, Any] = (
+        {"partition_key": first.isoformat()}
+        if first == last
+        else {
+            "tags": {
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": last.isoformat(),
+            }
+        }
+    )
+    days["tags"] = {TRIGGER_TAG: trigger, **days.get("tags", {})}
+    with dg.DagsterInstance.get() as instance:
+        result = definition.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in DAILY if name in steps},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            **days,
+        )
+    return Outcome(result.run_id, *_complaints(result))
+
+
+def _require_ready(settings: Settings) -> None:
+    from lms_etl.warehouse.schema import require_current
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    require_current(Warehouse(settings))
+
+
+def _complaints(result: Any) -> tuple[list[str], list[str]]:
+    """Problems and warnings of a run: failed checks by what they found, failed steps by their error."""
+    problems, warned = [], []
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            line = f"{check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
+            (warned if check.severity.value == "WARN" else problems).append(line)
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            described = failure.user_failure_data and failure.user_failure_data.description
+            text = described or _innermost(failure.error)
+            if "asset check" not in text or not problems:
+                problems.append(f"{event.step_key}: {text}")
+    if not result.success and not problems:
+        problems.append("The run failed before its first step; open it in the Dagster UI.")
+    return problems, warned
+
+
+def _innermost(error: Any) -> str:
+    while error.cause is not None:
+        error = error.cause
+    return " ".join(str(error.message).split())
+
+

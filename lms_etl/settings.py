@@ -1,0 +1,156 @@
+"""Every environment variable of the project: its type, default, unit and meaning.
+
+Values come from the environment, then from a `.env` file in the current folder. The embedded demo keeps its own
+settings and databases in `demo/` of the home folder; they count only while no real Moodle is named.
+"""
+
+import os
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AliasChoices, Field, PrivateAttr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Roles = Annotated[tuple[int | str, ...], NoDecode]
+"""Moodle roles: ids, archetypes, or both."""
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names the variable, the value and what is allowed."""
+
+
+def variable(name: str, default: Any, description: str, **limits: Any) -> Any:
+    """A setting read from the environment variable `name`."""
+    return Field(default, validation_alias=AliasChoices(name, name.lower()), description=description, **limits)
+
+
+class Settings(BaseSettings):
+    """All settings, validated once. `Settings.model_fields` is the source of the table in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True)
+
+    home: Path = variable("LMS_ETL_HOME", Path("~/.lms_etl"), "Folder for everything the embedded default writes.")
+    moodle_database_url: str = variable(
+        "MOODLE_DATABASE_URL", "", "SQLAlchemy URL of Moodle's database (mysql, mariadb, postgresql, sqlite); "
+        "empty: the demo's synthetic site."
+    )
+    moodle_table_prefix: str = variable(
+        "MOODLE_TABLE_PREFIX", "mdl_", "Prefix of Moodle's tables.", pattern=r"^[A-Za-z0-9_]{0,20}$"
+    )
+    moodle_connections: int = variable(
+        "MOODLE_CONNECTIONS", 2, "Connections that read days from Moodle at the same time.", ge=1, le=8
+    )
+    warehouse_database_url: str = variable(
+        "WAREHOUSE_DATABASE_URL", "", "SQLAlchemy URL of the warehouse (postgresql, mysql, mariadb, sqlite); "
+        "empty: `warehouse.db` in the home folder (the demo has its own)."
+    )
+    dagster_postgres_url: str = variable(
+        "DAGSTER_POSTGRES_URL", "", "PostgreSQL URL of Dagster's own storage in production (`dagster.yaml`); "
+        "empty: SQLite in the home folder."
+    )
+    timezone: str = variable("LMS_ETL_TIMEZONE", "UTC", "IANA name of the site's time zone; a day is a local day in it.")
+    start_date: date = variable("LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD).")
+    student_roles: Roles = variable(
+        "LMS_ETL_STUDENT_ROLES", (5,), "Roles that count as student: ids or archetypes, separated by commas."
+    )
+    teacher_roles: Roles = variable(
+        "LMS_ETL_TEACHER_ROLES", (3, 4), "Roles that count as teacher: ids or archetypes, separated by commas."
+    )
+    active_enrolments_only: bool = variable(
+        "LMS_ETL_ACTIVE_ENROLMENTS_ONLY", False,
+        "Count only people with a live enrolment who are neither suspended nor deleted."
+    )
+    page_views_only: bool = variable(
+        "LMS_ETL_PAGE_VIEWS_ONLY", False,
+        "Count only page views (target course_module), not the views inside an activity."
+    )
+    require_objecttable: bool = variable(
+        "LMS_ETL_REQUIRE_OBJECTTABLE", False, "Leave rows without an objecttable out of the six counts."
+    )
+    student_views: bool = variable(
+        "LMS_ETL_STUDENT_VIEWS", False, "Fill `student_views`: the views made by the course's students alone. "
+        "Costs a join per log row."
+    )
+    max_null_average_share: float = variable(
+        "LMS_ETL_MAX_NULL_AVERAGE_SHARE", 0.5, "Share of a day's courses that may have no average before a check warns.",
+        ge=0, le=1
+    )
+    min_volume_share: float = variable(
+        "LMS_ETL_MIN_VOLUME_SHARE", 0.5, "Share of the same weekday's median views below which a check warns.", ge=0, le=1
+    )
+    batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
+    merge_batch_size: int = variable("ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000)
+    timeout: int = variable("ETL_TIMEOUT", 300, "Seconds that one statement may take at Moodle's database.", ge=1)
+    log_level: Literal["debug", "info", "warning", "error"] = variable("ETL_LOG_LEVEL", "info", "Least severe log level.")
+
+    _demo: bool = PrivateAttr(default=False)
+
+    @field_validator("student_roles", "teacher_roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: Any) -> Any:
+        words = value.split(",") if isinstance(value, str) else value
+        roles = [int(word) if str(word).strip().isdigit() else str(word).strip() for word in words]
+        return tuple(role for role in roles if role != "")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("not an IANA time zone name such as Asia/Jakarta or Europe/Berlin")
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def model_post_init(self, _context: Any) -> None:
+        self._demo = not self.moodle_database_url
+        folder = self.demo_folder if self._demo else self.home
+        self.moodle_database_url = self.moodle_database_url or f"sqlite:///{folder / 'moodle.db'}"
+        self.warehouse_database_url = self.warehouse_database_url or f"sqlite:///{folder / 'warehouse.db'}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def demo_folder(self) -> Path:
+        return self.home / "demo"
+
+    @property
+    def reads_demo_site(self) -> bool:
+        """Whether the source is the embedded synthetic site, because no Moodle is named."""
+        return self._demo
+
+
+def load() -> Settings:
+    """Settings as the environment has them now. Raises SettingsError with one line per wrong variable."""
+    try:
+        settings = Settings()
+        if settings.reads_demo_site:
+            settings = Settings(_env_file=(settings.demo_folder / "demo.env", ".env"))  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise SettingsError("\n".join(_complaint(line) for line in error.errors())) from None
+    return settings
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def variable_name(field: str) -> str:
+    """The environment variable of a settings field: `timezone` gives `LMS_ETL_TIMEZONE`."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else field
+
+
+def _complaint(line: Any) -> str:
+    location = str(line["loc"][0])
+    name = variable_name(location) if location in Settings.model_fields else location.upper()
+    return f"{name}={os.environ.get(name, line['input'])!r} cannot be used: {line['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,174 @@
+"""Moodle's database, read only: one method for each statement of sql/moodle.
+
+Works with a user that has SELECT only, on MySQL, MariaDB, PostgreSQL and SQLite. The source groups; only per-course
+rows travel. Errors come as DatabaseProblem and name MOODLE_DATABASE_URL.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from lms_etl import databases, statements
+from lms_etl.days import LocalDay
+from lms_etl.settings import Roles, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTING = "MOODLE_DATABASE_URL"
+VIEWS = ("file_views", "video_views", "forum_views", "quiz_views", "assignment_views", "url_views")
+"""The six counted kinds of activity, in the order of the report."""
+
+COMPONENTS = dict(
+    zip(("mod_resource", "mod_page", "mod_forum", "mod_quiz", "mod_assign", "mod_url"), VIEWS, strict=True)
+)
+"""Moodle's component of each kind. A page counts as a video: so the report defines it."""
+
+_EVERY_ID = (0, 2**62)
+_DENSE = 2.0
+"""Ids per row up to which a day is read by primary key; a restored course can stretch one day's ids over the whole log."""
+
+COURSE_COLUMNS = ("moodle_course_id", "id_number", "course_name", "course_shortname", "visible", "category_id")
+
+
+class DayBounds(NamedTuple):
+    """Log ids that hold a day, and how many rows the day has. `max_id` is None for a day without rows."""
+
+    first_id: int
+    last_id: int
+    log_rows: int
+    max_id: int | None
+
+
+class DayViews(NamedTuple):
+    """Views of one day: `frame` has a row per course; `bounds` says what was read."""
+
+    frame: "pd.DataFrame"
+    bounds: DayBounds
+
+
+class Moodle:
+    """Connects when first used; every transaction reads one snapshot, so the statements of a day agree."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def url(self) -> sa.URL:
+        return databases.parse_url(self.settings.moodle_database_url, SETTING)
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        settings = self.settings
+        return databases.reading_engine(
+            settings.moodle_database_url, SETTING, settings.timeout, settings.moodle_connections
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection whose statements see one snapshot."""
+        with databases.plain_errors(SETTING, self.url), self.engine.connect() as connection:
+            yield connection
+
+    def activity_counts(self, day: LocalDay) -> DayViews:
+        """Views of one local day, a row per course with a viewed module.
+
+        int64 columns: courseid (0 for none), the six of VIEWS, first_viewed and last_viewed (unix seconds),
+        viewed_rows; with the option student_views also that, else no such column.
+        """
+        with self.reading() as connection:
+            bounds = self._bounds(connection, day)
+            parameters = {**self._window(day), "first_id": bounds.first_id, "last_id": bounds.last_id}
+            frame = self._integers(connection, "activity_counts", parameters)
+            if self.settings.student_views:
+                roles = _by_kind("student", self.settings.student_roles)
+                students = self._integers(connection, "student_views", {**parameters, **roles})
+                frame = frame.merge(students, on="courseid", how="left").fillna({"student_views": 0}).astype("int64")
+        return DayViews(frame, bounds)
+
+    def views_by_component(self, day: LocalDay) -> dict[str, int]:
+        """Views of one local day at the whole site by kind (VIEWS), counted apart from `activity_counts`."""
+        with self.reading() as connection:
+            found = dict(self._rows(connection, "views_by_component", self._window(day)).tuples().all())
+        return {kind: int(found.get(component, 0)) for component, kind in COMPONENTS.items()}
+
+    def user_counts(self, now: int) -> "pd.DataFrame":
+        """People by course as Moodle has them at present, which `now` (unix seconds) says for time-limited enrolments.
+
+        int64 columns: courseid, num_students, num_teachers, assignments (role assignments read).
+        """
+        parameters = {
+            **_by_kind("student", self.settings.student_roles),
+            **_by_kind("teacher", self.settings.teacher_roles),
+            "everyone": int(not self.settings.active_enrolments_only),
+            "now": now,
+        }
+        with self.reading() as connection:
+            return self._integers(connection, "user_counts", parameters)
+
+    def courses(self) -> "pd.DataFrame":
+        """All courses with the columns COURSE_COLUMNS, ids and visible as int64, texts as Python strings or None."""
+        return self._table("courses", COURSE_COLUMNS)
+
+    def reported_courses(self) -> set[int]:
+        """Ids of the courses that the report must hold: visible, in a category with an idnumber."""
+        with self.reading() as connection:
+            return set(self._rows(connection, "reported_courses", {}).scalars())
+
+    def categories(self) -> "pd.DataFrame":
+        """All course categories: category_id (int64), name, idnumber (None or text), path of ids such as /2/7."""
+        return self._table("categories", ("category_id", "name", "idnumber", "path"))
+
+    def log_end(self) -> int | None:
+        """The largest id of the log, None for an empty one."""
+        with self.reading() as connection:
+            return self._rows(connection, "log_end", {}).scalar()
+
+    def _table(self, name: str, columns: tuple[str, ...]) -> "pd.DataFrame":
+        import pandas as pd
+
+        with self.reading() as connection:
+            rows = self._rows(connection, name, {}).fetchall()
+        return pd.DataFrame.from_records(rows, columns=list(columns))
+
+    def _bounds(self, connection: sa.Connection, day: LocalDay) -> DayBounds:
+        window = {"day_start": day.start, "day_end": day.end}
+        first, last, rows = self._rows(connection, "day_bounds", window).one()
+        if not rows:
+            return DayBounds(*_EVERY_ID, 0, None)
+        ids = (first, last) if last - first + 1 <= _DENSE * rows else _EVERY_ID
+        return DayBounds(*ids, rows, last)
+
+    def _window(self, day: LocalDay) -> dict[str, int]:
+        return {
+            "day_start": day.start,
+            "day_end": day.end,
+            "any_target": int(not self.settings.page_views_only),
+            "any_object": int(not self.settings.require_objecttable),
+        }
+
+    def _integers(self, connection: sa.Connection, name: str, parameters: dict[str, Any]) -> "pd.DataFrame":
+        import numpy as np
+        import pandas as pd
+
+        result = self._rows(connection, name, parameters)
+        columns = list(result.keys())
+        rows = result.fetchall()
+        values = np.array(rows, dtype="int64") if rows else np.empty((0, len(columns)), dtype="int64")
+        return pd.DataFrame(values, columns=columns)
+
+    def _rows(self, connection: sa.Connection, name: str, parameters: dict[str, Any]) -> sa.CursorResult[Any]:
+        lists = tuple(key for key, value in parameters.items() if isinstance(value, list))
+        statement = statements.statement(f"moodle/{name}", self.settings.moodle_table_prefix, lists)
+        return connection.execute(statement, parameters)
+
+
+def _by_kind(who: str, roles: Roles) -> dict[str, list[Any]]:
+    """Roles given by id and by archetype as the two parameters of the statements."""
+    return {
+        f"{who}_ids": [role for role in roles if isinstance(role, int)],
+        f"{who}_archetypes": [role for role in roles if isinstance(role, str)],
+    }

@@ -1,0 +1,33 @@
+"""Loads a named file of sql/ and binds it; nobody else opens .sql files.
+
+Tables of Moodle are written as Moodle itself does, in braces without their prefix: `{course}` is `mdl_course`.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+
+_TABLE = re.compile(r"\{([a-z_]+)\}")
+_PREFIX = re.compile(r"[A-Za-z0-9_]{0,20}")
+
+
+def folder() -> Path:
+    """Where the SQL files are: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "sql"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "sql"
+
+
+@cache
+def text(name: str, prefix: str = "") -> str:
+    """The text of `sql/<name>.sql` with `{table}` replaced by prefix + table."""
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"'{prefix}' cannot be a table prefix: letters, digits and underscores only")
+    return _TABLE.sub(lambda table: prefix + table[1], (folder() / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+@cache
+def statement(name: str, prefix: str = "", lists: tuple[str, ...] = ()) -> sa.TextClause:
+    """`sql/<name>.sql` ready to execute; parameters named in `lists` take a list of values (`in :ids`)."""
+    return sa.text(text(name, prefix)).bindparams(*(sa.bindparam(each, expanding=True) for each in lists))

@@ -1,0 +1,1 @@
+"""Alembic migrations of the warehouse; `schema.py` applies them, `lms-etl migrate` calls it."""

@@ -1,0 +1,124 @@
+"""The run registry: one row for every run of every job and day, with its state, progress, counters and error.
+
+The row is the proof that a day was loaded: it turns SUCCESS in the same transaction that changes the facts.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lms_etl.warehouse.tables import etl_job_runs as runs
+
+WORDS = {
+    None: "not_started",
+    "QUEUED": "queued",
+    "RUNNING": "running",
+    "SUCCESS": "completed",
+    "SKIPPED": "completed",
+    "FAILED": "failed",
+    "MISSED": "failed",
+}
+"""The documented status words of system 1, by the registry's status."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """On whose behalf a run happens: what triggered it, and which run in Dagster it belongs to."""
+
+    trigger: str = "cli"
+    dagster_run_id: str | None = None
+    root_run_id: str | None = None
+
+
+@dataclass
+class Counters:
+    """Rows of one load. `read` counts at the source; the others count what changed in the warehouse."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    source_max_id: int | None = field(default=None)
+
+
+def utc_now() -> datetime:
+    """The present in UTC as the tables hold it: without an offset, since all of them are UTC."""
+    return datetime.now(tz=UTC).replace(tzinfo=None)
+
+
+def start(connection: sa.Connection, job: str, day: date | None, caller: Caller, batch: int) -> int:
+    """Adds a RUNNING row and returns its id; a live row left by a process that died is failed first.
+
+    The caller holds the lock of (job, day), so a live row that is found belongs to nobody any more.
+    """
+    now = utc_now()
+    of_this = (runs.c.job_name == job) & (runs.c.target_date.is_(None) if day is None else runs.c.target_date == day)
+    attempts = connection.execute(sa.select(sa.func.count()).where(of_this)).scalar_one()
+    if attempts:
+        connection.execute(
+            sa.update(runs)
+            .where(of_this, runs.c.live_key.is_not(None))
+            .values(status="FAILED", live_key=None, completed_at=now, error="The process that ran it ended without a word.")
+        )
+    row = connection.execute(
+        sa.insert(runs).values(
+            job_name=job, target_date=day, trigger=caller.trigger, status="RUNNING", live_key=live_key(job, day),
+            attempt=attempts + 1, limit_size=batch, dagster_run_id=caller.dagster_run_id,
+            root_run_id=caller.root_run_id, heartbeat_at=now, requested_at=now, started_at=now,
+        )
+    )
+    return int(row.inserted_primary_key[0])
+
+
+def live_key(job: str, day: date | None) -> str:
+    """The value of the unique column that lets only one run of a job and day be queued or running."""
+    return f"{job}:{day or 'all'}"
+
+
+def progress(connection: sa.Connection, run: int, offset: int, numrow: int) -> None:
+    """Writes how many rows of how many are loaded; the write is a sign of life as well."""
+    values = {"progress_offset": offset, "numrow": numrow, "heartbeat_at": utc_now()}
+    connection.execute(sa.update(runs).where(runs.c.id == run).values(values))
+
+
+def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, counters: Counters) -> None:
+    """Turns the row SUCCESS with its counters; belongs into the transaction that changes the facts."""
+    columns = {f"rows_{name}": value for name, value in asdict(counters).items() if name != "source_max_id"}
+    _close(connection, run, started, status="SUCCESS", progress_offset=rows, numrow=rows,
+           source_max_id=counters.source_max_id, **columns)
+
+
+def fail(connection: sa.Connection, run: int, started: datetime, error: str) -> None:
+    """Turns the row FAILED with its reason."""
+    _close(connection, run, started, status="FAILED", error=error)
+
+
+def _close(connection: sa.Connection, run: int, started: datetime, **values: Any) -> None:
+    now = utc_now()
+    duration = round((now - started).total_seconds(), 3)
+    connection.execute(
+        sa.update(runs).where(runs.c.id == run)
+        .values(live_key=None, heartbeat_at=now, completed_at=now, duration_seconds=duration, **values)
+    )
+
+
+def finished_days(connection: sa.Connection, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
+    """Of the days asked for, those with a successful run and its id; with `root_run_id` only runs of that lineage."""
+    if not days:
+        return {}
+    query = sa.select(runs.c.target_date, sa.func.max(runs.c.id)).where(
+        runs.c.job_name == job, runs.c.status == "SUCCESS", runs.c.target_date.between(min(days), max(days))
+    )
+    if root_run_id is not None:
+        query = query.where(runs.c.root_run_id == root_run_id)
+    found = dict(connection.execute(query.group_by(runs.c.target_date)).tuples().all())
+    return {day: found[day] for day in days if day in found}
+
+
+def latest(connection: sa.Connection, limit: int = 20) -> list[dict[str, Any]]:
+    """The newest rows of the registry, newest first."""
+    rows = connection.execute(sa.select(runs).order_by(runs.c.id.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,204 @@
+"""The warehouse as a resource: loads a day of a table so that a reader sees the old day or the new one.
+
+One load is one transaction under one lock: compare with what is stored, change what differs, mark the run SUCCESS,
+commit. A day that is loaded again with the same rows changes nothing, not even updated_at.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from lms_etl import databases
+from lms_etl.settings import Settings
+from lms_etl.warehouse import bulk, registry, tables
+from lms_etl.warehouse.locks import locked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTING = "WAREHOUSE_DATABASE_URL"
+COURSES = "courses"
+
+
+class SchemaError(databases.DatabaseProblem):
+    """The warehouse's tables are missing or of another version."""
+
+
+@dataclass
+class Load:
+    """An open load of one table and day; `replace` gives it its rows. It becomes visible when the block ends well."""
+
+    connection: sa.Connection
+    table: sa.Table
+    day: date | None
+    batch: int
+    run: int
+    report_progress: Any
+    counters: registry.Counters = field(default_factory=registry.Counters)
+    rows: int = 0
+
+    def replace(self, frame: "pd.DataFrame", rows_read: int | None = None, source_max_id: int | None = None) -> None:
+        """Makes the stored rows of the day equal to `frame`, whose columns are `tables.loaded_columns(table)`.
+
+        Rows are compared by key: new ones are added in batches, changed ones updated, vanished ones deleted.
+        `rows_read` counts what the rows were made of at the source (rows of the log, say), default the frame's rows.
+        """
+        key = tables.key_column(self.table)
+        columns = bulk.columns_of(frame[tables.loaded_columns(self.table)])
+        stored = self._stored(key, list(columns))
+        self.rows = len(frame)
+        self.counters.read = self.rows if rows_read is None else rows_read
+        self.counters.source_max_id = source_max_id
+        if stored:
+            columns = self._change(key, columns, stored)
+        self._insert(columns)
+
+    def _stored(self, key: str, names: list[str]) -> dict[int, tuple[Any, ...]]:
+        query = sa.select(self.table.c[key], *(self.table.c[name] for name in names))
+        if self.day is not None:
+            query = query.where(self.table.c.extraction_date == self.day)
+        return {row[0]: tuple(row[1:]) for row in self.connection.execute(query)}
+
+    def _change(self, key: str, columns: dict[str, list[Any]], stored: dict[int, tuple[Any, ...]]) -> dict[str, list[Any]]:
+        """Deletes and updates what differs; returns the columns of the rows that are new."""
+        new: list[tuple[Any, ...]] = []
+        changed: list[dict[str, Any]] = []
+        position = list(columns).index(key)
+        for row in zip(*columns.values(), strict=True):
+            before = stored.pop(row[position], None)
+            if before is None:
+                new.append(row)
+            elif before != row:
+                changed.append({"the_key": row[position], **dict(zip(columns, row, strict=True))})
+        self._delete(key, list(stored))
+        self._update(key, columns, changed)
+        return {name: [row[number] for row in new] for number, name in enumerate(columns)}
+
+    def _delete(self, key: str, gone: list[int]) -> None:
+        if gone:
+            statement = sa.delete(self.table).where(self.table.c[key] == sa.bindparam("the_key"), *self._of_this_day())
+            self.connection.execute(statement, [{"the_key": each} for each in gone])
+            self.counters.deleted = len(gone)
+
+    def _update(self, key: str, columns: dict[str, list[Any]], changed: list[dict[str, Any]]) -> None:
+        if changed:
+            values: dict[str, Any] = {name: sa.bindparam(name) for name in columns if name != key}
+            statement = (
+                sa.update(self.table)
+                .where(self.table.c[key] == sa.bindparam("the_key"), *self._of_this_day())
+                .values(updated_at=registry.utc_now(), **values)
+            )
+            self.connection.execute(statement, [{name: row[name] for name in row if name != key} for row in changed])
+            self.counters.updated = len(changed)
+
+    def _of_this_day(self) -> list[sa.ColumnElement[bool]]:
+        return [] if self.day is None else [self.table.c.extraction_date == self.day]
+
+    def _insert(self, columns: dict[str, list[Any]]) -> None:
+        now = registry.utc_now()
+        same: dict[str, Any] = {"created_at": now, "updated_at": now}
+        if self.day is not None:
+            same["extraction_date"] = self.day
+        total = len(next(iter(columns.values())))
+        for first in range(0, total, self.batch):
+            part = {name: values[first : first + self.batch] for name, values in columns.items()}
+            rows = min(self.batch, total - first)
+            self.counters.inserted += bulk.insert_columns(self.connection, self.table, {**part, **same}, rows)
+            if first + rows < total:
+                self.report_progress(self.run, self.rows - total + first + rows, self.rows)
+
+
+class Warehouse:
+    """Connects to the warehouse when first used. Errors come as DatabaseProblem and name WAREHOUSE_DATABASE_URL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def url(self) -> sa.URL:
+        return databases.parse_url(self.settings.warehouse_database_url, SETTING)
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        return databases.writing_engine(self.settings.warehouse_database_url, SETTING)
+
+    def close(self) -> None:
+        """Ends its connections; they open again at the next use."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for queries."""
+        with databases.plain_errors(SETTING, self.url), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def loading(
+        self, job: str, table: sa.Table, day: date | None, caller: registry.Caller, batch: int | None = None
+    ) -> Iterator[Load]:
+        """One load of a table and day: lock, registry row, transaction, commit. A failure rolls back and is recorded.
+
+        Raises AlreadyRunningError when another process loads the same job and day.
+        """
+        begin = self.engine.execution_options(begin="immediate")
+        batch = batch or self.settings.batch_size
+        with (
+            databases.plain_errors(SETTING, self.url),
+            begin.connect() as connection,
+            locked(connection, registry.live_key(job, day)),
+        ):
+            started = registry.utc_now()
+            run = registry.start(connection, job, day, caller, batch)
+            connection.commit()
+            load = Load(connection, table, day, batch, run, self._report_progress)
+            try:
+                yield load
+                registry.succeed(connection, run, started, load.rows, load.counters)
+                connection.commit()
+            except BaseException as error:
+                self._record_failure(connection, run, started, error)
+                raise
+
+    def _record_failure(self, connection: sa.Connection, run: int, started: Any, error: BaseException) -> None:
+        """The failure must not hide behind a second one: a warehouse that is gone cannot be told."""
+        with suppress(sa.exc.DBAPIError):
+            connection.rollback()
+            reason = str(error) if str(error) else type(error).__name__
+            if isinstance(error, sa.exc.DBAPIError):
+                reason = databases.explain(error, SETTING, self.url)
+            registry.fail(connection, run, started, reason)
+            connection.commit()
+
+    def _report_progress(self, run: int, offset: int, numrow: int) -> None:
+        """Progress travels on a connection of its own, seen before the load commits. SQLite has one writer, which is busy."""
+        if self.engine.dialect.name != "sqlite":
+            with self.engine.begin() as connection:
+                registry.progress(connection, run, offset, numrow)
+
+    def frame(self, table: sa.Table, days: list[date] | None = None, columns: list[str] | None = None) -> "pd.DataFrame":
+        """Stored rows of a table, of the given days or all of them. Columns as in `tables`."""
+        import pandas as pd
+
+        query = sa.select(*(table.c[name] for name in columns or table.c.keys()))
+        if days is not None:
+            span = table.c.extraction_date.between(min(days), max(days))
+            query = query.where(span if len(days) == (max(days) - min(days)).days + 1 else table.c.extraction_date.in_(days))
+        with self.reading() as connection:
+            result = connection.execute(query)
+            return pd.DataFrame.from_records(result.fetchall(), columns=list(result.keys()))
+
+    def finished_days(self, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
+        """Days of `days` that the registry holds as loaded, with the id of the run."""
+        with self.reading() as connection:
+            return registry.finished_days(connection, job, days, root_run_id)
+
+    def newest_day(self, table: sa.Table) -> date | None:
+        """The last day with rows in the table."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(table.c.extraction_date))).scalar()
