@@ -30,6 +30,7 @@ ACTIONS = {
     "user_counts": "user_counts_job",
     "main_etl": "main_etl_job",
 }
+LONGEST_LINE = 400
 USAGE = """\
 Usage: lms-etl user_activity_etl ACTION [DATE]
 
@@ -95,9 +96,9 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 300
 
     home = dagster_home(settings())
     out.print(f"Dagster UI: http://127.0.0.1:{port}   home: {home}")
-    # -P keeps the current folder off the path, so that the installed package is what is served.
-    arguments = ["dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])
+    # `dagster dev` calls itself superseded by a command that needs a package of its own: nothing a user can act on.
+    arguments = ["-W", "ignore", "-m", "dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 @app.command()
@@ -169,10 +170,10 @@ def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = Fal
     from lms_etl.activity import status
 
     status.summary(out, settings(), outcome.run_id)
-    for warning in outcome.warnings:
-        err.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
-    for problem in outcome.problems:
-        err.print(f"[bold red]Failed:[/] {escape(problem)}", soft_wrap=True, highlight=False)
+    for mark, lines in (("[yellow]Warning:[/]", outcome.warnings), ("[bold red]Failed:[/]", outcome.problems)):
+        for line in lines:
+            short = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " … (all of it: the check in the Dagster UI)"
+            err.print(f"{mark} {escape(short)}", soft_wrap=True, highlight=False)
     if not outcome.success:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -38,7 +39,7 @@ def parse_url(url: str, setting: str) -> sa.URL:
     """The URL with a driver this project brings. Raises DatabaseProblem for one that cannot be read."""
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # a port that is no number is a ValueError
         example = "mysql://reader:secret@db.example.org/moodle"
         raise DatabaseProblem(f"{setting} is not a database URL. Write it like {example}") from None
     if parsed.drivername not in DRIVERS:
@@ -55,7 +56,6 @@ def reading_engine(url: str, setting: str, timeout: int, connections: int) -> sa
     engine = sa.create_engine(
         parsed,
         pool_size=connections,
-        pool_pre_ping=True,
         isolation_level="REPEATABLE READ",
         connect_args=_connect_args(parsed),
     )
@@ -88,10 +88,12 @@ def writing_engine(url: str, setting: str) -> sa.Engine:
     if parsed.drivername.startswith("mysql"):
         arguments["local_infile"] = True
     engine = sa.create_engine(
-        parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=arguments, insertmanyvalues_page_size=1000
+        parsed, isolation_level="READ COMMITTED", connect_args=arguments, insertmanyvalues_page_size=1000
     )
     postgresql = parsed.drivername.startswith("postgresql")
-    _on_connect(engine, "set timezone = 'UTC'" if postgresql else "set session time_zone = '+00:00'")
+    # Old MySQL servers are set up to cut values to fit; our sessions say what they want, whatever the server's mode.
+    mysql = "set session time_zone = '+00:00', session sql_mode = 'STRICT_ALL_TABLES'"
+    _on_connect(engine, "set timezone = 'UTC'" if postgresql else mysql)
     return engine
 
 
@@ -197,9 +199,9 @@ def _sqlite_reader(url: sa.URL, setting: str, timeout: int) -> sa.Engine:
         raise DatabaseProblem(
             f"There is no file {path} ({setting}). Check the path, or make the demo's site with `lms-etl demo`."
         )
-    engine = sa.create_engine(
-        f"sqlite:///file:{path}?mode=ro&uri=true", pool_size=8, connect_args={"timeout": 60, "check_same_thread": False}
-    )
+    address = sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    engine = sa.create_engine(address, pool_size=8, connect_args={"timeout": 60, "check_same_thread": False})
+    _own_transactions(engine)
     deadline: dict[int, float] = {}
 
     @sa.event.listens_for(engine, "connect")

@@ -83,6 +83,7 @@ class DayRuns:
 
     def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
         counters = load.counters
+        seen = {} if counters.source_max_id is None else {"source_max_id": counters.source_max_id}
         return {
             "dagster/row_count": load.rows,
             "rows_read": counters.read,
@@ -92,8 +93,8 @@ class DayRuns:
             "rows_rejected": counters.rejected,
             "seconds": round(seconds, 3),
             "complete_through": datetime.fromtimestamp(day.end, tz=self.zone).isoformat(),
-            "source_max_id": counters.source_max_id or 0,
             "registry_run": load.run,
+            **seen,
         }
 
     def describe(self, day: LocalDay, metadata: dict[str, Any]) -> None:
@@ -148,5 +149,5 @@ def caller_of(context: dg.AssetExecutionContext) -> Caller:
         trigger = "sensor"
     else:
         trigger = "backfill" if "dagster/backfill" in tags else "ui"
-    return Caller(trigger, context.run_id, context.run.root_run_id or context.run_id)
+    return Caller(trigger, context.run.run_id, context.run.root_run_id or context.run.run_id)
 

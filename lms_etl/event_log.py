@@ -10,6 +10,7 @@ what the other wrote, and a test holds them together.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,9 +47,15 @@ class BatchedEventLog(SqliteEventLogStorage):
         return self._engines[shard]
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Stores the events in their order; asset events go together, others (planned checks) one by one."""
+        for of_assets, some in groupby(events, lambda event: bool(event.get_dagster_event().asset_key)):
+            if of_assets:
+                self._store_asset_events(list(some))
+            else:
+                super().store_event_batch(list(some))
+
+    def _store_asset_events(self, events: list[EventLogEntry]) -> None:
         """Stores asset events of one run in two transactions: the run's own file and the index of all runs."""
-        if not all(event.get_dagster_event().asset_key for event in events):
-            return super().store_event_batch(events)
         rows = [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
@@ -61,7 +68,6 @@ class BatchedEventLog(SqliteEventLogStorage):
             }
             for event, number in newest.values():
                 self._store_asset_event(connection, event, number)
-        return None
 
     @staticmethod
     def _insert_returning_ids(connection: sa.Connection, rows: list[dict[str, Any]]) -> list[int]:

@@ -30,12 +30,15 @@ def variable(name: str, default: Any, description: str, **limits: Any) -> Any:
 class Settings(BaseSettings):
     """All settings, validated once. `Settings.model_fields` is the source of the table in docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True)
+    # Without the prefix, setting fields by name in Python would also read them from the variables HOME and TIMEOUT.
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_prefix="LMS_ETL_", extra="ignore", populate_by_name=True
+    )
 
     home: Path = variable("LMS_ETL_HOME", Path("~/.lms_etl"), "Folder for everything the embedded default writes.")
     moodle_database_url: str = variable(
         "MOODLE_DATABASE_URL", "", "SQLAlchemy URL of Moodle's database (mysql, mariadb, postgresql, sqlite); "
-        "empty: the demo's synthetic site."
+        "empty: the demo's synthetic site.", repr=False
     )
     moodle_table_prefix: str = variable(
         "MOODLE_TABLE_PREFIX", "mdl_", "Prefix of Moodle's tables.", pattern=r"^[A-Za-z0-9_]{0,20}$"
@@ -45,11 +48,11 @@ class Settings(BaseSettings):
     )
     warehouse_database_url: str = variable(
         "WAREHOUSE_DATABASE_URL", "", "SQLAlchemy URL of the warehouse (postgresql, mysql, mariadb, sqlite); "
-        "empty: `warehouse.db` in the home folder (the demo has its own)."
+        "empty: `warehouse.db` in the home folder (the demo has its own).", repr=False
     )
     dagster_postgres_url: str = variable(
         "DAGSTER_POSTGRES_URL", "", "PostgreSQL URL of Dagster's own storage in production (`dagster.yaml`); "
-        "empty: SQLite in the home folder."
+        "empty: SQLite in the home folder.", repr=False
     )
     timezone: str = variable("LMS_ETL_TIMEZONE", "UTC", "IANA name of the site's time zone; a day is a local day in it.")
     start_date: date = variable("LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD).")
@@ -93,6 +96,8 @@ class Settings(BaseSettings):
     def _split_roles(cls, value: Any) -> Any:
         words = value.split(",") if isinstance(value, str) else value
         roles = [int(word) if str(word).strip().isdigit() else str(word).strip() for word in words]
+        if not any(roles):
+            raise ValueError("it names no role; write ids or archetypes such as 5,student")
         return tuple(role for role in roles if role != "")
 
     @field_validator("timezone")

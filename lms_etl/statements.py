@@ -6,6 +6,7 @@ Tables of Moodle are written as Moodle itself does, in braces without their pref
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,6 +29,13 @@ def text(name: str, prefix: str = "") -> str:
 
 
 @cache
-def statement(name: str, prefix: str = "", lists: tuple[str, ...] = ()) -> sa.TextClause:
-    """`sql/<name>.sql` ready to execute; parameters named in `lists` take a list of values (`in :ids`)."""
-    return sa.text(text(name, prefix)).bindparams(*(sa.bindparam(each, expanding=True) for each in lists))
+def statement(
+    name: str, prefix: str = "", *, numbers: tuple[str, ...] = (), words: tuple[str, ...] = ()
+) -> sa.TextClause:
+    """`sql/<name>.sql` ready to execute; parameters named in `numbers` or `words` take a list of them (`in :ids`)."""
+    # Typed, because an empty list has to tell PostgreSQL what it is a list of.
+    types: list[tuple[str, sa.types.TypeEngine[Any]]] = [(each, sa.BigInteger()) for each in numbers]
+    types += [(each, sa.String()) for each in words]
+    return sa.text(text(name, prefix)).bindparams(
+        *(sa.bindparam(each, expanding=True, type_=kind) for each, kind in types)
+    )

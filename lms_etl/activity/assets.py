@@ -143,6 +143,7 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
     `course_id` is the category's idnumber, as the report defines it; `moodle_course_id` tells courses apart.
     """
     with DayRuns(context, config, warehouse, tables.user_activity, warehouse.settings.merge_batch_size) as run:
+        wait_for_counts(warehouse, [day.date for day in run.days])
         listed = warehouse.frame(tables.courses)
         for first in range(0, len(run.days), DAYS_AT_ONCE):
             part = run.days[first : first + DAYS_AT_ONCE]
@@ -154,12 +155,23 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
             run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date, rows))
 
 
+def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
+    """Fails with the documented message unless both counts of every day are loaded."""
+    for job in ("activity_counts", "user_counts"):
+        missing = sorted(set(days) - set(warehouse.finished_days(job, days)))
+        if missing:
+            raise dg.Failure(
+                description="Waiting for ActivityCounts and UserCounts ETL to complete: "
+                f"{job} of {missing[0]} is not loaded. Run `lms-etl user_activity_etl {job} {missing[0]}` first.",
+                allow_retries=False,
+            )
+
+
 def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yields (position in `days`, rows of the report) for each day; reads all of them with two queries."""
-    views = warehouse.frame(tables.activity_counts, days)
-    people = warehouse.frame(tables.user_counts, days)
-    drop = ["id", "created_at", "updated_at"]
-    whole = report.user_activity(listed, views.drop(columns=drop), people.drop(columns=[*drop, "basis"]), days)
+    views = warehouse.frame(tables.activity_counts, days, ["extraction_date", *tables.loaded_columns(tables.activity_counts)])
+    people = warehouse.frame(tables.user_counts, days, ["extraction_date", "courseid", "num_students", "num_teachers"])
+    whole = report.user_activity(listed, views, people, days)
     height = len(whole) // len(days)
     for number in range(len(days)):
         yield number, whole.iloc[number * height : (number + 1) * height]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from lms_etl.days import each_day, local_date, midnight
 from lms_etl.sources.moodle import VIEWS
 
 PATH_SEPARATOR = " / "
@@ -59,12 +60,17 @@ def activity_counts(views: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
 
 
 def span(first: pd.Series, last: pd.Series, zone: ZoneInfo) -> "pd.Series[int]":
-    """Local calendar days from first to last (unix seconds, int64), both days included; int64."""
-    days = [
-        pd.to_datetime(moments, unit="s", utc=True).dt.tz_convert(zone).dt.tz_localize(None).to_numpy("datetime64[D]")
-        for moments in (first, last)
-    ]
-    return pd.Series((days[1] - days[0]).astype("int64") + 1, index=first.index)
+    """Local calendar days from first to last (unix seconds, int64), both days included; int64.
+
+    Counts the site's midnights between the two, which is exact on days with a clock change and far cheaper than
+    converting every moment.
+    """
+    if first.empty:
+        return pd.Series([], dtype="int64", index=first.index)
+    days = each_day(local_date(int(first.min()), zone), local_date(int(last.max()), zone))
+    midnights = np.array([midnight(day, zone) for day in days])
+    passed = [np.searchsorted(midnights, moments.to_numpy(), side="right") for moments in (first, last)]
+    return pd.Series(passed[1] - passed[0] + 1, index=first.index, dtype="int64")
 
 
 def over_period(daily: pd.DataFrame) -> pd.DataFrame:

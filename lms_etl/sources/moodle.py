@@ -29,7 +29,7 @@ COMPONENTS = dict(
 
 _EVERY_ID = (0, 2**62)
 _DENSE = 2.0
-"""Ids per row up to which a day is read by primary key; a restored course can stretch one day's ids over the whole log."""
+"""Ids per row up to which a day is read by primary key; a restored course can stretch its ids over the whole log."""
 
 COURSE_COLUMNS = ("moodle_course_id", "id_number", "course_name", "course_shortname", "visible", "category_id")
 
@@ -80,8 +80,7 @@ class Moodle:
         viewed_rows; with the option student_views also that, else no such column.
         """
         with self.reading() as connection:
-            bounds = self._bounds(connection, day)
-            parameters = {**self._window(day), "first_id": bounds.first_id, "last_id": bounds.last_id}
+            bounds, parameters = self._window(connection, day)
             frame = self._integers(connection, "activity_counts", parameters)
             if self.settings.student_views:
                 roles = _by_kind("student", self.settings.student_roles)
@@ -92,7 +91,8 @@ class Moodle:
     def views_by_component(self, day: LocalDay) -> dict[str, int]:
         """Views of one local day at the whole site by kind (VIEWS), counted apart from `activity_counts`."""
         with self.reading() as connection:
-            found = dict(self._rows(connection, "views_by_component", self._window(day)).tuples().all())
+            _, parameters = self._window(connection, day)
+            found = dict(self._rows(connection, "views_by_component", parameters).all())
         return {kind: int(found.get(component, 0)) for component, kind in COMPONENTS.items()}
 
     def user_counts(self, now: int) -> "pd.DataFrame":
@@ -111,7 +111,7 @@ class Moodle:
 
     def courses(self) -> "pd.DataFrame":
         """All courses with the columns COURSE_COLUMNS, ids and visible as int64, texts as Python strings or None."""
-        return self._table("courses", COURSE_COLUMNS)
+        return self._table("courses", COURSE_COLUMNS, numbers=("moodle_course_id", "visible", "category_id"))
 
     def reported_courses(self) -> set[int]:
         """Ids of the courses that the report must hold: visible, in a category with an idnumber."""
@@ -120,19 +120,21 @@ class Moodle:
 
     def categories(self) -> "pd.DataFrame":
         """All course categories: category_id (int64), name, idnumber (None or text), path of ids such as /2/7."""
-        return self._table("categories", ("category_id", "name", "idnumber", "path"))
+        return self._table("categories", ("category_id", "name", "idnumber", "path"), numbers=("category_id",))
 
     def log_end(self) -> int | None:
         """The largest id of the log, None for an empty one."""
         with self.reading() as connection:
             return self._rows(connection, "log_end", {}).scalar()
 
-    def _table(self, name: str, columns: tuple[str, ...]) -> "pd.DataFrame":
+    def _table(self, name: str, columns: tuple[str, ...], numbers: tuple[str, ...]) -> "pd.DataFrame":
         import pandas as pd
 
         with self.reading() as connection:
             rows = self._rows(connection, name, {}).fetchall()
-        return pd.DataFrame.from_records(rows, columns=list(columns))
+        # As objects: pandas' own text type would turn a missing idnumber into NaN.
+        frame = pd.DataFrame([tuple(row) for row in rows], columns=list(columns), dtype=object)
+        return frame.astype(dict.fromkeys(numbers, "int64"))
 
     def _bounds(self, connection: sa.Connection, day: LocalDay) -> DayBounds:
         window = {"day_start": day.start, "day_end": day.end}
@@ -140,12 +142,16 @@ class Moodle:
         if not rows:
             return DayBounds(*_EVERY_ID, 0, None)
         ids = (first, last) if last - first + 1 <= _DENSE * rows else _EVERY_ID
-        return DayBounds(*ids, rows, last)
+        return DayBounds(ids[0], ids[1], rows, last)
 
-    def _window(self, day: LocalDay) -> dict[str, int]:
-        return {
+    def _window(self, connection: sa.Connection, day: LocalDay) -> tuple[DayBounds, dict[str, int]]:
+        """The parameters of a statement that reads the log of one day."""
+        bounds = self._bounds(connection, day)
+        return bounds, {
             "day_start": day.start,
             "day_end": day.end,
+            "first_id": bounds.first_id,
+            "last_id": bounds.last_id,
             "any_target": int(not self.settings.page_views_only),
             "any_object": int(not self.settings.require_objecttable),
         }
@@ -156,13 +162,21 @@ class Moodle:
 
         result = self._rows(connection, name, parameters)
         columns = list(result.keys())
-        rows = result.fetchall()
+        # As tuples: numpy asks each SQLAlchemy row for __array__ and friends, at the cost of an exception each.
+        rows = [tuple(row) for row in result]
         values = np.array(rows, dtype="int64") if rows else np.empty((0, len(columns)), dtype="int64")
         return pd.DataFrame(values, columns=columns)
 
-    def _rows(self, connection: sa.Connection, name: str, parameters: dict[str, Any]) -> sa.CursorResult[Any]:
-        lists = tuple(key for key, value in parameters.items() if isinstance(value, list))
-        statement = statements.statement(f"moodle/{name}", self.settings.moodle_table_prefix, lists)
+    def _rows(
+        self, connection: sa.Connection, name: str, parameters: dict[str, Any]
+    ) -> sa.CursorResult[*tuple[Any, ...]]:
+        lists = [key for key, value in parameters.items() if isinstance(value, list)]
+        statement = statements.statement(
+            f"moodle/{name}",
+            self.settings.moodle_table_prefix,
+            numbers=tuple(key for key in lists if key.endswith("_ids")),
+            words=tuple(key for key in lists if key.endswith("_archetypes")),
+        )
         return connection.execute(statement, parameters)
 
 

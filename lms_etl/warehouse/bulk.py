@@ -6,7 +6,7 @@ against 2.8 s. SQLite has nothing faster than executemany on a prepared statemen
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import pandas as pd
 
-Column = Sequence[Any]
+Column = list[Any]
 """Values of one column, all of one type or None. A scalar in `columns` stands for the same value in every row."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -32,6 +32,9 @@ def insert_columns(connection: sa.Connection, table: sa.Table, columns: dict[str
     """
     if rows == 0:
         return 0
+    if not connection.in_transaction():
+        # SQLAlchemy opens a transaction at its own statements; a driver's cursor passes it by, and SQLite would commit.
+        connection.begin()
     dialect = connection.dialect.name
     if dialect == "postgresql":
         _copy(connection, table, columns, rows)
@@ -54,7 +57,7 @@ def columns_of(frame: "pd.DataFrame") -> dict[str, list[Any]]:
 
 def _plain(column: "pd.Series[Any]") -> list[Any]:
     values = column.tolist()
-    if column.dtype.kind not in "iub" and column.hasnans:
+    if column.hasnans:
         return [None if missing else value for value, missing in zip(values, column.isna(), strict=True)]
     return values
 
@@ -80,21 +83,22 @@ def _load_data(connection: sa.Connection, table: sa.Table, columns: dict[str, An
         file.flush()
         cursor = connection.connection.cursor()
         try:
-            loaded = cursor.execute(
-                f"load data local infile %s into table {quote(table.name)} character set utf8mb4 ({names})", (file.name,)
-            )
-            # LOCAL turns every error into a warning: a duplicate key drops its row, a long text is cut. Neither may pass.
+            into = f"{quote(table.name)} character set utf8mb4 ({names})"
+            loaded = cursor.execute(f"load data local infile %s into table {into}", (file.name,))
+            # LOCAL turns every error into a warning: a duplicate key drops its row, a long text is cut.
             cursor.execute("show warnings")
             warning = cursor.fetchone()
         except connection.dialect.loaded_dbapi.Error as error:
             if error.args and error.args[0] in _LOCAL_INFILE_REFUSED:
-                return _executemany(connection, table, columns, rows)
+                _executemany(connection, table, columns, rows)
+                return
             raise _translated(connection, error) from error
         finally:
             cursor.close()
     if loaded != rows or warning:
-        level, code, message = warning or ("Error", 0, "no reason given")
-        cause = connection.dialect.loaded_dbapi.IntegrityError(code, f"{message} ({rows - loaded} of {rows} rows refused)")
+        _level, code, message = warning or ("Error", 0, "no reason given")
+        reason = f"{message} ({rows - loaded} of {rows} rows refused)"
+        cause = connection.dialect.loaded_dbapi.IntegrityError(code, reason)
         raise _translated(connection, cause)
 
 
@@ -134,7 +138,9 @@ def _for_sqlite(column: Any) -> Iterator[Any]:
 
 def _lines(columns: dict[str, Any], rows: int) -> str:
     r"""Tab-separated text with `\N` for NULL, which COPY and LOAD DATA both read."""
-    fields = [_fields(value) if isinstance(value, list) else repeat(*_fields([value]), rows) for value in columns.values()]
+    fields = [
+        _fields(value) if isinstance(value, list) else repeat(_fields([value])[0], rows) for value in columns.values()
+    ]
     return "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
 
 

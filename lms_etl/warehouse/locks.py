@@ -12,7 +12,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-
 _LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -22,7 +21,7 @@ class AlreadyRunningError(Exception):
 
 @contextmanager
 def locked(connection: sa.Connection, name: str, wait: float = 0) -> Iterator[None]:
-    """Holds the lock `name` for the block. Raises AlreadyRunningError if somebody else still holds it after `wait` s."""
+    """Holds the lock `name` for the block. Raises AlreadyRunningError if others still hold it after `wait` seconds."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
         with _file_lock(connection, name, wait):
@@ -39,7 +38,6 @@ def locked(connection: sa.Connection, name: str, wait: float = 0) -> Iterator[No
         if time.monotonic() >= deadline:
             raise _already_running(name)
         time.sleep(_LOOK_AGAIN_SECONDS)
-    connection.commit()
     try:
         yield
     finally:
@@ -74,5 +72,6 @@ def _file_lock(connection: sa.Connection, name: str, wait: float) -> Iterator[No
 def _already_running(name: str) -> AlreadyRunningError:
     job, _, day = name.partition(":")
     return AlreadyRunningError(
-        f"ETL process is already running: {job} of {day}. Wait for it, or look at it with `lms-etl user_activity_etl status`."
+        f"ETL process is already running: {job} of {day}. "
+        "Wait for it, or look at it with `lms-etl user_activity_etl status`."
     )

@@ -114,7 +114,7 @@ def finished_days(connection: sa.Connection, job: str, days: list[date], root_ru
     )
     if root_run_id is not None:
         query = query.where(runs.c.root_run_id == root_run_id)
-    found = dict(connection.execute(query.group_by(runs.c.target_date)).tuples().all())
+    found = dict(connection.execute(query.group_by(runs.c.target_date)).all())
     return {day: found[day] for day in days if day in found}
 
 

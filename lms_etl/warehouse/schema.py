@@ -10,7 +10,6 @@ from lms_etl.warehouse import tables
 from lms_etl.warehouse.locks import locked
 from lms_etl.warehouse.warehouse import SETTING, SchemaError, Warehouse
 
-
 _MIGRATION_SECONDS = 300
 """How long a migration waits for another one, which usually leaves it nothing to do."""
 

@@ -193,6 +193,14 @@ etl_job_runs = _table(
     comment="Every run of every job and day: registry and queue",
 )
 
+VIEWS = {
+    "log_scheduler": (
+        "id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details",
+        "created_at", "target_date",
+    )
+}
+"""The views, each the query of sql/warehouse/<name>.sql, and the names of their columns in order."""
+
 FACTS = (activity_counts, user_counts, user_activity)
 """The tables that are loaded day by day."""
 

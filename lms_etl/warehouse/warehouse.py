@@ -191,7 +191,7 @@ class Warehouse:
             query = query.where(span if len(days) == (max(days) - min(days)).days + 1 else table.c.extraction_date.in_(days))
         with self.reading() as connection:
             result = connection.execute(query)
-            return pd.DataFrame.from_records(result.fetchall(), columns=list(result.keys()))
+            return pd.DataFrame.from_records([tuple(row) for row in result], columns=list(result.keys()))
 
     def finished_days(self, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
         """Days of `days` that the registry holds as loaded, with the id of the run."""

@@ -3,22 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from lms_etl import statements
+from lms_etl.warehouse.reference import view
 from lms_etl.warehouse.tables import Id, Moment, Now, Text
 
 revision = "0001"
 down_revision = None
-
-LOG_SCHEDULER = (
-    "id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details",
-    "created_at", "target_date",
-)
-
-
-def create_view(name: str, columns: tuple[str, ...]) -> None:
-    """The view of sql/warehouse/<name>.sql with its columns named in order."""
-    quote = op.get_bind().dialect.identifier_preparer.quote
-    op.execute(f"create view {name} ({', '.join(map(quote, columns))}) as {statements.text('warehouse/' + name)}")
 
 
 def upgrade() -> None:
@@ -140,7 +129,7 @@ def upgrade() -> None:
     mysql_charset='utf8mb4',
     mysql_engine='InnoDB'
     )
-    create_view("log_scheduler", LOG_SCHEDULER)
+    op.execute(view("log_scheduler", op.get_bind().dialect))
 
 
 def downgrade() -> None:

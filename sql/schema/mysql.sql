@@ -1,0 +1,122 @@
+-- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.
+CREATE TABLE activity_counts_etl (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	courseid BIGINT NOT NULL COMMENT 'mdl_course.id; 0 for views outside any course',
+	file_views INTEGER NOT NULL COMMENT 'Views of files (mod_resource)' DEFAULT '0',
+	video_views INTEGER NOT NULL COMMENT 'Views of pages (mod_page), which the report counts as videos' DEFAULT '0',
+	forum_views INTEGER NOT NULL COMMENT 'Views of forums (mod_forum)' DEFAULT '0',
+	quiz_views INTEGER NOT NULL COMMENT 'Views of quizzes (mod_quiz)' DEFAULT '0',
+	assignment_views INTEGER NOT NULL COMMENT 'Views of assignments (mod_assign)' DEFAULT '0',
+	url_views INTEGER NOT NULL COMMENT 'Views of links (mod_url)' DEFAULT '0',
+	active_days INTEGER NOT NULL COMMENT 'Local days from the first to the last view, both included' DEFAULT '0',
+	distinct_active_days INTEGER NOT NULL COMMENT 'Local days with a view' DEFAULT '0',
+	student_views INTEGER COMMENT 'Views by the course''s students alone; NULL unless LMS_ETL_STUDENT_VIEWS is on',
+	extraction_date DATE NOT NULL COMMENT 'Local day of the site that the row is about',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_activity_counts_etl PRIMARY KEY (id),
+	CONSTRAINT unique_course_date UNIQUE (extraction_date, courseid)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Views of one course on one local day, only courses with a view';
+CREATE TABLE courses (
+	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
+	id_number LONGTEXT COMMENT 'Course idnumber as text, may be empty',
+	course_name LONGTEXT COMMENT 'Full name',
+	course_shortname LONGTEXT COMMENT 'Short name',
+	visible SMALLINT NOT NULL COMMENT '1 visible, 0 hidden',
+	category_id BIGINT COMMENT 'mdl_course_categories.id; 0 for the front page',
+	category_name LONGTEXT COMMENT 'Name of the course''s category',
+	category_idnumber LONGTEXT COMMENT 'Its idnumber: may be NULL or empty',
+	category_path LONGTEXT COMMENT 'Names from the top category down, joined by '' / ''',
+	directorate_id BIGINT COMMENT 'Id of the top category',
+	directorate LONGTEXT COMMENT 'Name of the top category',
+	unit_id BIGINT COMMENT 'Id of the second category on the path, NULL if there is none',
+	unit LONGTEXT COMMENT 'Name of the second category on the path',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_courses PRIMARY KEY (moodle_course_id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Courses of Moodle as last seen, one row a course';
+CREATE TABLE etl_job_runs (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	job_name VARCHAR(100) NOT NULL COMMENT 'activity_counts, user_counts, user_activity, ...',
+	target_date DATE COMMENT 'Local day that the run loads; NULL for a snapshot',
+	`trigger` VARCHAR(20) NOT NULL COMMENT 'schedule, sensor, api, cli, backfill or ui',
+	status VARCHAR(10) NOT NULL COMMENT 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED',
+	live_key VARCHAR(120) COMMENT 'job:day while queued or running, else NULL',
+	attempt INTEGER NOT NULL COMMENT '1 for the first run of a job and day' DEFAULT '1',
+	progress_offset BIGINT NOT NULL COMMENT 'Rows loaded so far' DEFAULT '0',
+	numrow BIGINT NOT NULL COMMENT 'Rows to load' DEFAULT '0',
+	limit_size INTEGER NOT NULL COMMENT 'Rows per batch' DEFAULT '1000',
+	rows_read BIGINT NOT NULL COMMENT 'Rows read from the source' DEFAULT '0',
+	rows_inserted BIGINT NOT NULL COMMENT 'Rows added' DEFAULT '0',
+	rows_updated BIGINT NOT NULL COMMENT 'Rows changed' DEFAULT '0',
+	rows_deleted BIGINT NOT NULL COMMENT 'Rows removed' DEFAULT '0',
+	rows_rejected BIGINT NOT NULL COMMENT 'Rows that could not be loaded' DEFAULT '0',
+	source_max_id BIGINT COMMENT 'Largest source id that the run has seen',
+	duration_seconds NUMERIC(12, 3) COMMENT 'completed_at minus started_at',
+	error LONGTEXT COMMENT 'Why it failed',
+	dagster_run_id VARCHAR(36) COMMENT 'Run in Dagster',
+	root_run_id VARCHAR(36) COMMENT 'First run in Dagster of which this one is a retry',
+	heartbeat_at DATETIME(6) COMMENT 'Last sign of life, UTC',
+	requested_at DATETIME(6) NOT NULL COMMENT 'UTC' DEFAULT current_timestamp(6),
+	started_at DATETIME(6) COMMENT 'UTC',
+	completed_at DATETIME(6) COMMENT 'UTC',
+	CONSTRAINT pk_etl_job_runs PRIMARY KEY (id),
+	UNIQUE (live_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Every run of every job and day: registry and queue';
+CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
+CREATE TABLE user_activity_etl (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
+	course_id LONGTEXT COMMENT 'Category idnumber, as the report defines it; shared by courses of a category',
+	id_number LONGTEXT COMMENT 'Course idnumber as text, may be empty',
+	course_name LONGTEXT COMMENT 'Full name',
+	course_shortname LONGTEXT COMMENT 'Short name',
+	num_teachers INTEGER NOT NULL COMMENT 'Different people with a teacher''s role in the course' DEFAULT '0',
+	num_students INTEGER NOT NULL COMMENT 'Different people with a student''s role in the course' DEFAULT '0',
+	file_views INTEGER NOT NULL COMMENT 'Views of files (mod_resource)' DEFAULT '0',
+	video_views INTEGER NOT NULL COMMENT 'Views of pages (mod_page), which the report counts as videos' DEFAULT '0',
+	forum_views INTEGER NOT NULL COMMENT 'Views of forums (mod_forum)' DEFAULT '0',
+	quiz_views INTEGER NOT NULL COMMENT 'Views of quizzes (mod_quiz)' DEFAULT '0',
+	assignment_views INTEGER NOT NULL COMMENT 'Views of assignments (mod_assign)' DEFAULT '0',
+	url_views INTEGER NOT NULL COMMENT 'Views of links (mod_url)' DEFAULT '0',
+	total_views INTEGER NOT NULL COMMENT 'Sum of the six kinds of views' DEFAULT '0',
+	avg_activity_per_student_per_day NUMERIC(10, 2) COMMENT 'total_views / num_students / active_days, rounded half up; NULL without students or active days',
+	active_days INTEGER NOT NULL COMMENT 'Local days from the first to the last view, both included' DEFAULT '0',
+	distinct_active_days INTEGER NOT NULL COMMENT 'Local days with a view' DEFAULT '0',
+	student_views INTEGER COMMENT 'Views by the course''s students alone; NULL unless LMS_ETL_STUDENT_VIEWS is on',
+	extraction_date DATE NOT NULL COMMENT 'Local day of the site that the row is about',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_user_activity_etl PRIMARY KEY (id),
+	CONSTRAINT unique_moodle_course_date UNIQUE (extraction_date, moodle_course_id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='The report: one visible course on one local day';
+CREATE TABLE user_counts_etl (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	courseid BIGINT NOT NULL COMMENT 'mdl_course.id',
+	num_students INTEGER NOT NULL COMMENT 'Different people with a student''s role in the course' DEFAULT '0',
+	num_teachers INTEGER NOT NULL COMMENT 'Different people with a teacher''s role in the course' DEFAULT '0',
+	basis VARCHAR(10) NOT NULL COMMENT 'observed: counted the day after; current: counted later, since Moodle keeps no past of its roles' DEFAULT 'current',
+	extraction_date DATE NOT NULL COMMENT 'Local day of the site that the row is about',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_user_counts_etl PRIMARY KEY (id),
+	CONSTRAINT unique_course_date_users UNIQUE (extraction_date, courseid)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='People in one course on one local day';
+create view log_scheduler (`id`, `batch_name`, `offset`, `numrow`, `status`, `limit_size`, `start_date`, `end_date`, `error_details`, `created_at`, `target_date`) as
+-- One row is one run, under the documented names and codes: 4 queued, 2 in progress, 1 finished, 3 failed.
+-- A run that was skipped finished without work; one that was missed failed. target_date is an addition.
+-- The registry's column is named progress_offset because OFFSET is a reserved word: the view's name for it is made
+-- with a column list, which each dialect quotes in its own way.
+select
+    r.id,
+    r.job_name as batch_name,
+    r.progress_offset,
+    r.numrow,
+    case r.status when 'QUEUED' then 4 when 'RUNNING' then 2 when 'SUCCESS' then 1 when 'SKIPPED' then 1 else 3 end as status,
+    r.limit_size,
+    r.started_at as start_date,
+    r.completed_at as end_date,
+    r.error as error_details,
+    r.requested_at as created_at,
+    r.target_date
+from etl_job_runs r;

@@ -1,0 +1,122 @@
+-- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.
+CREATE TABLE activity_counts_etl (
+	id INTEGER NOT NULL,
+	courseid BIGINT NOT NULL,
+	file_views INTEGER DEFAULT '0' NOT NULL,
+	video_views INTEGER DEFAULT '0' NOT NULL,
+	forum_views INTEGER DEFAULT '0' NOT NULL,
+	quiz_views INTEGER DEFAULT '0' NOT NULL,
+	assignment_views INTEGER DEFAULT '0' NOT NULL,
+	url_views INTEGER DEFAULT '0' NOT NULL,
+	active_days INTEGER DEFAULT '0' NOT NULL,
+	distinct_active_days INTEGER DEFAULT '0' NOT NULL,
+	student_views INTEGER,
+	extraction_date DATE NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_activity_counts_etl PRIMARY KEY (id),
+	CONSTRAINT unique_course_date UNIQUE (extraction_date, courseid)
+);
+CREATE TABLE courses (
+	moodle_course_id BIGINT NOT NULL,
+	id_number TEXT,
+	course_name TEXT,
+	course_shortname TEXT,
+	visible SMALLINT NOT NULL,
+	category_id BIGINT,
+	category_name TEXT,
+	category_idnumber TEXT,
+	category_path TEXT,
+	directorate_id BIGINT,
+	directorate TEXT,
+	unit_id BIGINT,
+	unit TEXT,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_courses PRIMARY KEY (moodle_course_id)
+);
+CREATE TABLE etl_job_runs (
+	id INTEGER NOT NULL,
+	job_name VARCHAR(100) NOT NULL,
+	target_date DATE,
+	"trigger" VARCHAR(20) NOT NULL,
+	status VARCHAR(10) NOT NULL,
+	live_key VARCHAR(120),
+	attempt INTEGER DEFAULT '1' NOT NULL,
+	progress_offset BIGINT DEFAULT '0' NOT NULL,
+	numrow BIGINT DEFAULT '0' NOT NULL,
+	limit_size INTEGER DEFAULT '1000' NOT NULL,
+	rows_read BIGINT DEFAULT '0' NOT NULL,
+	rows_inserted BIGINT DEFAULT '0' NOT NULL,
+	rows_updated BIGINT DEFAULT '0' NOT NULL,
+	rows_deleted BIGINT DEFAULT '0' NOT NULL,
+	rows_rejected BIGINT DEFAULT '0' NOT NULL,
+	source_max_id BIGINT,
+	duration_seconds NUMERIC(12, 3),
+	error TEXT,
+	dagster_run_id VARCHAR(36),
+	root_run_id VARCHAR(36),
+	heartbeat_at DATETIME,
+	requested_at DATETIME DEFAULT current_timestamp NOT NULL,
+	started_at DATETIME,
+	completed_at DATETIME,
+	CONSTRAINT pk_etl_job_runs PRIMARY KEY (id),
+	UNIQUE (live_key)
+);
+CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
+CREATE TABLE user_activity_etl (
+	id INTEGER NOT NULL,
+	moodle_course_id BIGINT NOT NULL,
+	course_id TEXT,
+	id_number TEXT,
+	course_name TEXT,
+	course_shortname TEXT,
+	num_teachers INTEGER DEFAULT '0' NOT NULL,
+	num_students INTEGER DEFAULT '0' NOT NULL,
+	file_views INTEGER DEFAULT '0' NOT NULL,
+	video_views INTEGER DEFAULT '0' NOT NULL,
+	forum_views INTEGER DEFAULT '0' NOT NULL,
+	quiz_views INTEGER DEFAULT '0' NOT NULL,
+	assignment_views INTEGER DEFAULT '0' NOT NULL,
+	url_views INTEGER DEFAULT '0' NOT NULL,
+	total_views INTEGER DEFAULT '0' NOT NULL,
+	avg_activity_per_student_per_day NUMERIC(10, 2),
+	active_days INTEGER DEFAULT '0' NOT NULL,
+	distinct_active_days INTEGER DEFAULT '0' NOT NULL,
+	student_views INTEGER,
+	extraction_date DATE NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_user_activity_etl PRIMARY KEY (id),
+	CONSTRAINT unique_moodle_course_date UNIQUE (extraction_date, moodle_course_id)
+);
+CREATE TABLE user_counts_etl (
+	id INTEGER NOT NULL,
+	courseid BIGINT NOT NULL,
+	num_students INTEGER DEFAULT '0' NOT NULL,
+	num_teachers INTEGER DEFAULT '0' NOT NULL,
+	basis VARCHAR(10) DEFAULT 'current' NOT NULL,
+	extraction_date DATE NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_user_counts_etl PRIMARY KEY (id),
+	CONSTRAINT unique_course_date_users UNIQUE (extraction_date, courseid)
+);
+create view log_scheduler ("id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details", "created_at", "target_date") as
+-- One row is one run, under the documented names and codes: 4 queued, 2 in progress, 1 finished, 3 failed.
+-- A run that was skipped finished without work; one that was missed failed. target_date is an addition.
+-- The registry's column is named progress_offset because OFFSET is a reserved word: the view's name for it is made
+-- with a column list, which each dialect quotes in its own way.
+select
+    r.id,
+    r.job_name as batch_name,
+    r.progress_offset,
+    r.numrow,
+    case r.status when 'QUEUED' then 4 when 'RUNNING' then 2 when 'SUCCESS' then 1 when 'SKIPPED' then 1 else 3 end as status,
+    r.limit_size,
+    r.started_at as start_date,
+    r.completed_at as end_date,
+    r.error as error_details,
+    r.requested_at as created_at,
+    r.target_date
+from etl_job_runs r;
