@@ -98,7 +98,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 300
     out.print(f"Dagster UI: http://127.0.0.1:{port}   home: {home}")
     # `dagster dev` calls itself superseded by a command that needs a package of its own: nothing a user can act on.
     arguments = ["-W", "ignore", "-m", "dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, *arguments])
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
 @app.command()
@@ -172,7 +172,11 @@ def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = Fal
     status.summary(out, settings(), outcome.run_id)
     for mark, lines in (("[yellow]Warning:[/]", outcome.warnings), ("[bold red]Failed:[/]", outcome.problems)):
         for line in lines:
-            short = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " … (all of it: the check in the Dagster UI)"
+            short = (
+                line
+                if len(line) <= LONGEST_LINE
+                else line[:LONGEST_LINE] + " … (all of it: the check in the Dagster UI)"
+            )
             err.print(f"{mark} {escape(short)}", soft_wrap=True, highlight=False)
     if not outcome.success:
         raise typer.Exit(1)
@@ -185,7 +189,13 @@ def progress_bar() -> Iterator[None]:
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:16}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days"),
+        TimeElapsedColumn(),
+    )
     bar = Progress(*columns, console=err, disable=not err.is_terminal)
     tasks: dict[str, TaskID] = {}
 

@@ -49,7 +49,7 @@ def parse_url(url: str, setting: str) -> sa.URL:
 
 
 def reading_engine(url: str, setting: str, timeout: int, connections: int) -> sa.Engine:
-    """An engine whose sessions can only read, see one snapshot per transaction, and stop a statement after `timeout` s."""
+    """An engine whose sessions only read, see one snapshot per transaction, and stop a statement after `timeout` s."""
     parsed = parse_url(url, setting)
     if parsed.drivername == "sqlite":
         return _sqlite_reader(parsed, setting, timeout)
@@ -60,7 +60,9 @@ def reading_engine(url: str, setting: str, timeout: int, connections: int) -> sa
         connect_args=_connect_args(parsed),
     )
     if parsed.drivername.startswith("postgresql"):
-        first = f"set default_transaction_read_only = on; set statement_timeout = {timeout * 1000}; set timezone = 'UTC'"
+        first = (
+            f"set default_transaction_read_only = on; set statement_timeout = {timeout * 1000}; set timezone = 'UTC'"
+        )
     else:
         # MariaDB counts seconds in max_statement_time, MySQL milliseconds in max_execution_time; neither knows the
         # other's, and each reads only its own kind of executable comment.
@@ -179,7 +181,7 @@ def _on_connect(engine: sa.Engine, statements: str) -> None:
 
 
 def _own_transactions(engine: sa.Engine) -> None:
-    """Opens SQLite's transactions where SQLAlchemy does; the option `begin="immediate"` takes the writer's lock at once.
+    """Opens SQLite's transactions where SQLAlchemy does; the option `begin="immediate"` takes the writer's lock first.
 
     The driver alone would open one at the first write: two loads that both read first could then lock each other out.
     """

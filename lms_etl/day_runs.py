@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
@@ -77,7 +77,10 @@ class DayRuns:
             yield load
         self.finished[day.key] = self._receipt(load, day, time.perf_counter() - start)
         PROGRESS.info(
-            "%s %s: %s rows", self.job, day.key, load.rows,
+            "%s %s: %s rows",
+            self.job,
+            day.key,
+            load.rows,
             extra={"job": self.job, "done": len(self.finished), "total": len(self.days)},
         )
 
@@ -150,4 +153,3 @@ def caller_of(context: dg.AssetExecutionContext) -> Caller:
     else:
         trigger = "backfill" if "dagster/backfill" in tags else "ui"
     return Caller(trigger, context.run.run_id, context.run.root_run_id or context.run.run_id)
-

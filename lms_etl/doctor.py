@@ -20,7 +20,14 @@ from lms_etl.warehouse.warehouse import Warehouse
 State = Literal["good", "doubtful", "wrong"]
 MARKS = {"good": "[green]✓[/]", "doubtful": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
 READ_TABLES = (
-    "logstore_standard_log", "course", "course_categories", "context", "role", "role_assignments", "user", "enrol",
+    "logstore_standard_log",
+    "course",
+    "course_categories",
+    "context",
+    "role",
+    "role_assignments",
+    "user",
+    "enrol",
     "user_enrolments",
 )
 """Moodle's tables that the statements of sql/moodle read."""
@@ -46,9 +53,15 @@ def examine(settings: Settings) -> list[Finding]:
 def show(out: Console, findings: list[Finding]) -> None:
     """Prints the findings, one line each."""
     for finding in findings:
-        out.print(f"{MARKS[finding.state]} [bold]{finding.subject}[/]: {escape(finding.text)}", soft_wrap=True, highlight=False)
+        out.print(
+            f"{MARKS[finding.state]} [bold]{finding.subject}[/]: {escape(finding.text)}",
+            soft_wrap=True,
+            highlight=False,
+        )
     wrong = sum(finding.state == "wrong" for finding in findings)
-    out.print("\nEverything that is needed is in place." if not wrong else f"\n{wrong} to mend before a run can succeed.")
+    out.print(
+        "\nEverything that is needed is in place." if not wrong else f"\n{wrong} to mend before a run can succeed."
+    )
 
 
 def _guarded(part: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
@@ -59,7 +72,9 @@ def _guarded(part: Callable[[Settings], Iterator[Finding]], settings: Settings) 
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
-    kind = "the demo's synthetic site (MOODLE_DATABASE_URL is not set)" if settings.reads_demo_site else "a named Moodle"
+    kind = (
+        "the demo's synthetic site (MOODLE_DATABASE_URL is not set)" if settings.reads_demo_site else "a named Moodle"
+    )
     yield Finding("Settings", "good", f"home {settings.home}, source is {kind}")
     now = datetime.now(tz=UTC).astimezone(settings.zone)
     state: State = "doubtful" if settings.timezone == "UTC" and not settings.reads_demo_site else "good"
@@ -67,9 +82,13 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("Time zone", state, f"{settings.timezone}, where it is {now:%Y-%m-%d %H:%M} now{advice}")
     newest = last_complete_day(settings.zone)
     if settings.start_date > newest:
-        yield Finding("First day", "wrong", f"{settings.start_date} is not over yet: set LMS_ETL_START_DATE to {newest} or before")
+        yield Finding(
+            "First day", "wrong", f"{settings.start_date} is not over yet: set LMS_ETL_START_DATE to {newest} or before"
+        )
     else:
-        yield Finding("First day", "good", f"{settings.start_date}, {(newest - settings.start_date).days + 1} days up to {newest}")
+        yield Finding(
+            "First day", "good", f"{settings.start_date}, {(newest - settings.start_date).days + 1} days up to {newest}"
+        )
 
 
 def _moodle(settings: Settings) -> Iterator[Finding]:
@@ -88,7 +107,9 @@ def _readable(connection: sa.Connection, settings: Settings) -> Iterator[Finding
     prefix = settings.moodle_table_prefix
     for name in READ_TABLES:
         with Moodle(settings).reading() as fresh:
-            fresh.execute(sa.text(f"select 1 from {connection.dialect.identifier_preparer.quote(prefix + name)} where 1 = 0"))
+            fresh.execute(
+                sa.text(f"select 1 from {connection.dialect.identifier_preparer.quote(prefix + name)} where 1 = 0")
+            )
     yield Finding("Moodle tables", "good", f"all {len(READ_TABLES)} can be read (prefix {prefix})")
 
 
@@ -99,13 +120,16 @@ def _write_right(connection: sa.Connection, settings: Settings) -> Finding:
         return Finding("Moodle rights", "good", "the file is opened read only")
     if dialect == "postgresql":
         writes = connection.execute(
-            sa.text("select has_table_privilege(:table, 'insert') or has_table_privilege(:table, 'delete')"), {"table": table}
+            sa.text("select has_table_privilege(:table, 'insert') or has_table_privilege(:table, 'delete')"),
+            {"table": table},
         ).scalar()
     else:
         grants = " ".join(row[0] for row in connection.execute(sa.text("show grants")))
         writes = any(word in grants.upper() for word in ("ALL PRIVILEGES", "INSERT", "UPDATE", "DELETE"))
     if writes:
-        return Finding("Moodle rights", "doubtful", "this user may write; a user with SELECT alone is enough (see README)")
+        return Finding(
+            "Moodle rights", "doubtful", "this user may write; a user with SELECT alone is enough (see README)"
+        )
     return Finding("Moodle rights", "good", "SELECT only")
 
 
@@ -114,7 +138,9 @@ def _log_index(connection: sa.Connection, settings: Settings) -> Finding:
     leading = {index["column_names"][0] for index in sa.inspect(connection).get_indexes(table) if index["column_names"]}
     if "timecreated" in leading:
         return Finding("Log index", "good", f"{table} has an index on timecreated")
-    return Finding("Log index", "wrong", f"{table} has no index on timecreated: every day would read the whole log. Add it")
+    return Finding(
+        "Log index", "wrong", f"{table} has no index on timecreated: every day would read the whole log. Add it"
+    )
 
 
 def _log_reach(connection: sa.Connection, settings: Settings) -> Finding:
@@ -132,14 +158,20 @@ def _log_reach(connection: sa.Connection, settings: Settings) -> Finding:
 def _warehouse(settings: Settings) -> Iterator[Finding]:
     warehouse = Warehouse(settings)
     with warehouse.reading() as connection:
-        yield Finding("Warehouse", "good", f"{warehouse.url.render_as_string(hide_password=True)}, {_version(connection)}")
+        yield Finding(
+            "Warehouse", "good", f"{warehouse.url.render_as_string(hide_password=True)}, {_version(connection)}"
+        )
         yield _utc(connection, "Warehouse session")
         found = version(connection)
         connection.rollback()
         if found == tables.SCHEMA_VERSION:
             yield Finding("Schema", "good", f"version {found}")
         else:
-            yield Finding("Schema", "wrong", f"version {found or 'none'}, {tables.SCHEMA_VERSION} is needed: run `lms-etl migrate`")
+            yield Finding(
+                "Schema",
+                "wrong",
+                f"version {found or 'none'}, {tables.SCHEMA_VERSION} is needed: run `lms-etl migrate`",
+            )
         yield _may_write(connection)
         if connection.dialect.name == "mysql":
             yield _local_infile(connection)

@@ -13,7 +13,7 @@ def template() -> Path:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder of the instance, made if it is the embedded one; sets DAGSTER_HOME for this process and its children."""
+    """The folder of the instance, made if it is the embedded one; sets DAGSTER_HOME for this process and below."""
     named = os.environ.get("DAGSTER_HOME")
     if named:
         return Path(named)

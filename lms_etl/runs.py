@@ -83,7 +83,8 @@ def _require_ready(settings: Settings) -> None:
 
 def _complaints(result: Any) -> tuple[list[str], list[str]]:
     """Problems and warnings of a run: failed checks by what they found, failed steps by their error."""
-    problems, warned = [], []
+    problems: list[str] = []
+    warned: list[str] = []
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             line = f"{check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
@@ -104,5 +105,3 @@ def _innermost(error: Any) -> str:
     while error.cause is not None:
         error = error.cause
     return " ".join(str(error.message).split())
-
-

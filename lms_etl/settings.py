@@ -37,8 +37,10 @@ class Settings(BaseSettings):
 
     home: Path = variable("LMS_ETL_HOME", Path("~/.lms_etl"), "Folder for everything the embedded default writes.")
     moodle_database_url: str = variable(
-        "MOODLE_DATABASE_URL", "", "SQLAlchemy URL of Moodle's database (mysql, mariadb, postgresql, sqlite); "
-        "empty: the demo's synthetic site.", repr=False
+        "MOODLE_DATABASE_URL",
+        "",
+        "SQLAlchemy URL of Moodle's database (mysql, mariadb, postgresql, sqlite); empty: the demo's synthetic site.",
+        repr=False,
     )
     moodle_table_prefix: str = variable(
         "MOODLE_TABLE_PREFIX", "mdl_", "Prefix of Moodle's tables.", pattern=r"^[A-Za-z0-9_]{0,20}$"
@@ -47,15 +49,24 @@ class Settings(BaseSettings):
         "MOODLE_CONNECTIONS", 2, "Connections that read days from Moodle at the same time.", ge=1, le=8
     )
     warehouse_database_url: str = variable(
-        "WAREHOUSE_DATABASE_URL", "", "SQLAlchemy URL of the warehouse (postgresql, mysql, mariadb, sqlite); "
-        "empty: `warehouse.db` in the home folder (the demo has its own).", repr=False
+        "WAREHOUSE_DATABASE_URL",
+        "",
+        "SQLAlchemy URL of the warehouse (postgresql, mysql, mariadb, sqlite); "
+        "empty: `warehouse.db` in the home folder (the demo has its own).",
+        repr=False,
     )
     dagster_postgres_url: str = variable(
-        "DAGSTER_POSTGRES_URL", "", "PostgreSQL URL of Dagster's own storage in production (`dagster.yaml`); "
-        "empty: SQLite in the home folder.", repr=False
+        "DAGSTER_POSTGRES_URL",
+        "",
+        "PostgreSQL URL of Dagster's own storage in production (`dagster.yaml`); empty: SQLite in the home folder.",
+        repr=False,
     )
-    timezone: str = variable("LMS_ETL_TIMEZONE", "UTC", "IANA name of the site's time zone; a day is a local day in it.")
-    start_date: date = variable("LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD).")
+    timezone: str = variable(
+        "LMS_ETL_TIMEZONE", "UTC", "IANA name of the site's time zone; a day is a local day in it."
+    )
+    start_date: date = variable(
+        "LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD)."
+    )
     student_roles: Roles = variable(
         "LMS_ETL_STUDENT_ROLES", (5,), "Roles that count as student: ids or archetypes, separated by commas."
     )
@@ -63,31 +74,45 @@ class Settings(BaseSettings):
         "LMS_ETL_TEACHER_ROLES", (3, 4), "Roles that count as teacher: ids or archetypes, separated by commas."
     )
     active_enrolments_only: bool = variable(
-        "LMS_ETL_ACTIVE_ENROLMENTS_ONLY", False,
-        "Count only people with a live enrolment who are neither suspended nor deleted."
+        "LMS_ETL_ACTIVE_ENROLMENTS_ONLY",
+        False,
+        "Count only people with a live enrolment who are neither suspended nor deleted.",
     )
     page_views_only: bool = variable(
-        "LMS_ETL_PAGE_VIEWS_ONLY", False,
-        "Count only page views (target course_module), not the views inside an activity."
+        "LMS_ETL_PAGE_VIEWS_ONLY",
+        False,
+        "Count only page views (target course_module), not the views inside an activity.",
     )
     require_objecttable: bool = variable(
         "LMS_ETL_REQUIRE_OBJECTTABLE", False, "Leave rows without an objecttable out of the six counts."
     )
     student_views: bool = variable(
-        "LMS_ETL_STUDENT_VIEWS", False, "Fill `student_views`: the views made by the course's students alone. "
-        "Costs a join per log row."
+        "LMS_ETL_STUDENT_VIEWS",
+        False,
+        "Fill `student_views`: the views made by the course's students alone. Costs a join per log row.",
     )
     max_null_average_share: float = variable(
-        "LMS_ETL_MAX_NULL_AVERAGE_SHARE", 0.5, "Share of a day's courses that may have no average before a check warns.",
-        ge=0, le=1
+        "LMS_ETL_MAX_NULL_AVERAGE_SHARE",
+        0.5,
+        "Share of a day's courses that may have no average before a check warns.",
+        ge=0,
+        le=1,
     )
     min_volume_share: float = variable(
-        "LMS_ETL_MIN_VOLUME_SHARE", 0.5, "Share of the same weekday's median views below which a check warns.", ge=0, le=1
+        "LMS_ETL_MIN_VOLUME_SHARE",
+        0.5,
+        "Share of the same weekday's median views below which a check warns.",
+        ge=0,
+        le=1,
     )
     batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
-    merge_batch_size: int = variable("ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000)
+    merge_batch_size: int = variable(
+        "ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000
+    )
     timeout: int = variable("ETL_TIMEOUT", 300, "Seconds that one statement may take at Moodle's database.", ge=1)
-    log_level: Literal["debug", "info", "warning", "error"] = variable("ETL_LOG_LEVEL", "info", "Least severe log level.")
+    log_level: Literal["debug", "info", "warning", "error"] = variable(
+        "ETL_LOG_LEVEL", "info", "Least severe log level."
+    )
 
     _demo: bool = PrivateAttr(default=False)
 
@@ -158,4 +183,6 @@ def variable_name(field: str) -> str:
 def _complaint(line: Any) -> str:
     location = str(line["loc"][0])
     name = variable_name(location) if location in Settings.model_fields else location.upper()
-    return f"{name}={os.environ.get(name, line['input'])!r} cannot be used: {line['msg'].removeprefix('Value error, ')}."
+    return (
+        f"{name}={os.environ.get(name, line['input'])!r} cannot be used: {line['msg'].removeprefix('Value error, ')}."
+    )

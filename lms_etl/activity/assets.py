@@ -116,7 +116,7 @@ def user_counts(
     """Students and teachers per course and local day: different people with a role in the course.
 
     Grain: one course with a role assignment on one day. Source: role_assignments at contextlevel 50, no date filter:
-    Moodle keeps no past of its roles. `basis` says when they were counted: `observed` on the day after, `current` later.
+    Moodle keeps no past of its roles. `basis` says when they were counted: `observed` the day after, `current` later.
     Roles are the documented ids (5; 3 and 4) unless LMS_ETL_STUDENT_ROLES or LMS_ETL_TEACHER_ROLES says otherwise.
     """
     with DayRuns(context, config, warehouse, tables.user_counts) as run:
@@ -169,7 +169,9 @@ def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
 
 def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yields (position in `days`, rows of the report) for each day; reads all of them with two queries."""
-    views = warehouse.frame(tables.activity_counts, days, ["extraction_date", *tables.loaded_columns(tables.activity_counts)])
+    views = warehouse.frame(
+        tables.activity_counts, days, ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
+    )
     people = warehouse.frame(tables.user_counts, days, ["extraction_date", "courseid", "num_students", "num_teachers"])
     whole = report.user_activity(listed, views, people, days)
     height = len(whole) // len(days)

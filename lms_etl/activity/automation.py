@@ -24,7 +24,9 @@ activity_counts_job = job(
     "activity_counts_job", dg.AssetSelection.assets(activity_counts), "Views per course of one day, nothing else."
 )
 user_counts_job = job(
-    "user_counts_job", dg.AssetSelection.assets(user_counts), "Students and teachers per course of one day, nothing else."
+    "user_counts_job",
+    dg.AssetSelection.assets(user_counts),
+    "Students and teachers per course of one day, nothing else.",
 )
 main_etl_job = job(
     "main_etl_job",

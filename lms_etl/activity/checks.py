@@ -140,7 +140,9 @@ def one_row_check(asset: dg.AssetsDefinition, table: sa.Table) -> dg.AssetChecks
                 .group_by(table.c.extraction_date, key)
                 .having(sa.func.count() > 1)
             )
-            twice = [f"{day} course {course}: {rows} rows instead of 1" for day, course, rows in rows_of(warehouse, query)]
+            twice = [
+                f"{day} course {course}: {rows} rows instead of 1" for day, course, rows in rows_of(warehouse, query)
+            ]
         return verdict(days, twice)
 
     return check
@@ -183,7 +185,7 @@ def of_days(table: sa.Table, days: Sequence[LocalDay]) -> sa.ColumnElement[bool]
     return table.c.extraction_date.between(days[0].date, days[-1].date) if days else sa.false()
 
 
-def rows_of(warehouse: Warehouse, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+def rows_of(warehouse: Warehouse, query: sa.Select[Any]) -> Sequence[Any]:
     with warehouse.reading() as connection:
         return connection.execute(query).fetchall()
 
@@ -208,7 +210,7 @@ def differing_kinds(day: date, at_source: dict[str, int], stored: Sequence[int])
 def differing_courses(moodle: Moodle, warehouse: Warehouse, day: LocalDay) -> list[str]:
     """One sentence for each course of the day whose views differ, so that nobody has to search for it."""
     frames = (moodle.activity_counts(day).frame, warehouse.frame(tables.activity_counts, [day.date]))
-    now, stored = (frame.set_index("courseid")[list(VIEWS)].sum(axis=1).to_dict() for frame in frames)
+    now, stored = (dict(zip(frame["courseid"], frame[list(VIEWS)].sum(axis=1), strict=True)) for frame in frames)
     return [
         f"{day.key} course {course}: Moodle has {now.get(course, 0)} views, the warehouse {stored.get(course, 0)}"
         for course in sorted({*now, *stored})
@@ -230,7 +232,9 @@ def low_volumes(days: Iterable[date], views: dict[date, int], share: float) -> l
     """
     complaints = []
     for day in days:
-        before = [views[then] for week in range(1, WEEKS_OF_HISTORY + 1) if (then := day - timedelta(weeks=week)) in views]
+        before = [
+            views[then] for week in range(1, WEEKS_OF_HISTORY + 1) if (then := day - timedelta(weeks=week)) in views
+        ]
         usual = statistics.median(before) if len(before) > 1 else 0
         if views.get(day, 0) < share * usual:
             complaints.append(f"{day}: {views.get(day, 0)} views, {usual:g} are usual on a {day:%A}")

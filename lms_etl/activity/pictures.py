@@ -22,14 +22,14 @@ PLOTTED_DAYS = 30
 def preview(frame: pd.DataFrame) -> dg.TableMetadataValue:
     """The first rows of a frame as a table in the UI."""
     records = [
-        dg.TableRecord({name: _shown(value) for name, value in row.items()})
+        dg.TableRecord({str(name): _shown(value) for name, value in row.items()})
         for row in frame.head(ROWS).to_dict(orient="records")
     ]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in frame.columns]))
 
 
 def _shown(value: Any) -> str | int:
-    return value if isinstance(value, int) else "" if value is None or value != value else str(value)
+    return value if isinstance(value, int) else "" if pd.isna(value) else str(value)
 
 
 def of_the_day(warehouse: Warehouse, day: date, rows: pd.DataFrame) -> dict[str, Any]:

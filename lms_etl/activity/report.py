@@ -29,7 +29,15 @@ def courses(found: pd.DataFrame, categories: pd.DataFrame) -> pd.DataFrame:
     }
     nowhere = (None,) * 7
     placed = [rows.get(category, nowhere) for category in found["category_id"].tolist()]
-    columns = ["category_name", "category_idnumber", "category_path", "directorate_id", "directorate", "unit_id", "unit"]
+    columns = [
+        "category_name",
+        "category_idnumber",
+        "category_path",
+        "directorate_id",
+        "directorate",
+        "unit_id",
+        "unit",
+    ]
     return pd.concat([found, pd.DataFrame(placed, columns=columns, dtype=object, index=found.index)], axis=1)
 
 
@@ -55,18 +63,18 @@ def activity_counts(views: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
     counted = views[["courseid", *VIEWS]].copy()
     counted["active_days"] = span(views["first_viewed"], views["last_viewed"], zone)
     counted["distinct_active_days"] = (views["viewed_rows"] > 0).astype("int64")
-    counted["student_views"] = views["student_views"] if "student_views" in views else None
+    counted["student_views"] = views.get("student_views")
     return counted
 
 
-def span(first: pd.Series, last: pd.Series, zone: ZoneInfo) -> "pd.Series[int]":
+def span(first: "pd.Series[int]", last: "pd.Series[int]", zone: ZoneInfo) -> "pd.Series[int]":
     """Local calendar days from first to last (unix seconds, int64), both days included; int64.
 
     Counts the site's midnights between the two, which is exact on days with a clock change and far cheaper than
     converting every moment.
     """
     if first.empty:
-        return pd.Series([], dtype="int64", index=first.index)
+        return first
     days = each_day(local_date(int(first.min()), zone), local_date(int(last.max()), zone))
     midnights = np.array([midnight(day, zone) for day in days])
     passed = [np.searchsorted(midnights, moments.to_numpy(), side="right") for moments in (first, last)]
@@ -103,8 +111,8 @@ def user_activity(listed: pd.DataFrame, views: pd.DataFrame, people: pd.DataFram
     base[counted] = base[counted].fillna(0).astype("int64")
     base["student_views"] = _optional(base["student_views"], views)
     base["total_views"] = base[list(VIEWS)].sum(axis=1)
-    base["avg_activity_per_student_per_day"] = average(base["total_views"], base["num_students"], base["active_days"])
-    return base
+    averages = average(base["total_views"], base["num_students"], base["active_days"])
+    return base.assign(avg_activity_per_student_per_day=pd.Series(averages, index=base.index, dtype=object))
 
 
 def _each_day(reported: pd.DataFrame, days: list[date]) -> pd.DataFrame:

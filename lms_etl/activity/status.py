@@ -31,7 +31,9 @@ def status(out: Console, settings: Settings) -> None:
             word = WORDS[row["status"] if row else None]
             table.add_row(step, f"[{COLOURS[word]}]{word}[/]", *_columns(row))
     out.print(table)
-    out.print(f"Last complete day at the site ({settings.timezone}): {last_complete_day(settings.zone)}", highlight=False)
+    out.print(
+        f"Last complete day at the site ({settings.timezone}): {last_complete_day(settings.zone)}", highlight=False
+    )
 
 
 def _columns(row: Any) -> list[str]:
@@ -45,7 +47,9 @@ def _columns(row: Any) -> list[str]:
 def scheduler_data(out: Console, settings: Settings, limit: int = 20) -> None:
     """Prints the newest rows of the view log_scheduler."""
     names = ("id", "batch_name", "target_date", "offset", "numrow", "status", "start_date", "end_date", "error_details")
-    view = sa.table("log_scheduler", *(sa.column(name, Moment if name in ("start_date", "end_date") else None) for name in names))
+    view = sa.table(
+        "log_scheduler", *(sa.column(name, Moment if name in ("start_date", "end_date") else None) for name in names)
+    )
     table = plain_table(*names)
     with Warehouse(settings).reading() as connection:
         for row in connection.execute(sa.select(view).order_by(view.c.id.desc()).limit(limit)):
@@ -73,7 +77,9 @@ def _shown(value: Any) -> str:
 def summary(out: Console, settings: Settings, dagster_run_id: str) -> None:
     """Prints what one run in Dagster did, a line for each step."""
     count = sa.func.count().label("runs")
-    sums = [sa.func.sum(runs.c[name]).label(name) for name in ("numrow", "rows_inserted", "rows_updated", "rows_deleted")]
+    sums = [
+        sa.func.sum(runs.c[name]).label(name) for name in ("numrow", "rows_inserted", "rows_updated", "rows_deleted")
+    ]
     seconds = sa.func.sum(runs.c.duration_seconds)
     done = sa.func.count(sa.case((runs.c.status == "SUCCESS", 1)))
     query = (

@@ -5,8 +5,8 @@ import shutil
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -26,7 +26,9 @@ def show(out: Console, rows: int, courses: int, days: int) -> None:
     """Builds the site, migrates the warehouse, runs the main job over all days and prints the last day's report."""
     settings = embedded(days)
     last = last_complete_day(settings.zone)
-    out.print(f"[bold]1.[/] A synthetic Moodle: {rows:,} log rows, {courses} courses, {days} days in {settings.timezone}")
+    out.print(
+        f"[bold]1.[/] A synthetic Moodle: {rows:,} log rows, {courses} courses, {days} days in {settings.timezone}"
+    )
     build(out, settings, rows, courses, last)
     out.print("[bold]2.[/] The main job: courses, views, people and the report, each checked")
     problems = load(settings, last)
@@ -65,7 +67,11 @@ def build(out: Console, settings: Settings, rows: int, courses: int, last: date)
     fresh = site.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     shape = SiteShape(
-        log_rows=rows, courses=courses, students=20 * courses, first_day=settings.start_date, last_day=last,
+        log_rows=rows,
+        courses=courses,
+        students=20 * courses,
+        first_day=settings.start_date,
+        last_day=last,
         timezone=settings.timezone,
     )
     columns = (TextColumn("   {task.description:16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -103,7 +109,7 @@ def report(out: Console, settings: Settings, day: date) -> None:
     out.print(f"Chart          {chart}", soft_wrap=True, highlight=False)
 
 
-def report_table(frame: pd.DataFrame, day: date) -> Table:
+def report_table(frame: Any, day: date) -> Table:
     """The day's busiest courses with the report's columns."""
     shown = frame.sort_values(["total_views", "moodle_course_id"], ascending=[False, True]).head(SHOWN_COURSES)
     title = f"user_activity of {day}: {len(shown)} of {len(frame)} courses"
@@ -113,9 +119,13 @@ def report_table(frame: pd.DataFrame, day: date) -> Table:
         table.add_column(name, justify="right", style="bold" if name == "total" else "")
     for row in shown.itertuples():
         views = (row.file_views, row.video_views, row.forum_views, row.quiz_views, row.assignment_views, row.url_views)
-        average = "" if pd.isna(row.avg_activity_per_student_per_day) else str(row.avg_activity_per_student_per_day)
+        average = row.avg_activity_per_student_per_day
         numbers = (row.num_students, *views, row.total_views)
-        table.add_row(escape(str(row.course_name)), *(f"{number:,}" for number in numbers), average)
+        table.add_row(
+            escape(str(row.course_name)),
+            *(f"{number:,}" for number in numbers),
+            "" if average is None else str(average),
+        )
     return table
 
 
@@ -130,10 +140,16 @@ def farewell(settings: Settings) -> Panel:
     """What to type next."""
     command = command_name()
     lines = [
-        ("make dev" if Path("Makefile").exists() else f"{command} dev", "the Dagster UI on this data: http://127.0.0.1:3000"),
+        (
+            "make dev" if Path("Makefile").exists() else f"{command} dev",
+            "the Dagster UI on this data: http://127.0.0.1:3000",
+        ),
         (f"{command} user_activity_etl status", "the last run of each step"),
         (f"{command} doctor", "a look at both databases"),
-        (f"{command} backfill --from {settings.start_date} --to {settings.start_date + timedelta(days=6)} --force", "load a week again"),
+        (
+            f"{command} backfill --from {settings.start_date} --to {settings.start_date + timedelta(days=6)} --force",
+            "load a week again",
+        ),
     ]
     text = "\n".join(f"[bold]{line}[/]\n    [dim]{meaning}[/]" for line, meaning in lines)
     text += "\n\nYour own Moodle: README, 'Point it at a real Moodle'."

@@ -111,7 +111,7 @@ def _executemany(connection: sa.Connection, table: sa.Table, columns: dict[str, 
         adapted = [_for_sqlite(column) for column in values]
         cursor = connection.connection.cursor()
         try:
-            cursor.executemany(text, zip(*adapted, strict=True))
+            cursor.executemany(text, list(zip(*adapted, strict=True)))
         except connection.dialect.loaded_dbapi.Error as error:
             raise _translated(connection, error) from error
         finally:

@@ -61,16 +61,27 @@ def start(connection: sa.Connection, job: str, day: date | None, caller: Caller,
         connection.execute(
             sa.update(runs)
             .where(of_this, runs.c.live_key.is_not(None))
-            .values(status="FAILED", live_key=None, completed_at=now, error="The process that ran it ended without a word.")
+            .values(
+                status="FAILED", live_key=None, completed_at=now, error="The process that ran it ended without a word."
+            )
         )
     row = connection.execute(
         sa.insert(runs).values(
-            job_name=job, target_date=day, trigger=caller.trigger, status="RUNNING", live_key=live_key(job, day),
-            attempt=attempts + 1, limit_size=batch, dagster_run_id=caller.dagster_run_id,
-            root_run_id=caller.root_run_id, heartbeat_at=now, requested_at=now, started_at=now,
+            job_name=job,
+            target_date=day,
+            trigger=caller.trigger,
+            status="RUNNING",
+            live_key=live_key(job, day),
+            attempt=attempts + 1,
+            limit_size=batch,
+            dagster_run_id=caller.dagster_run_id,
+            root_run_id=caller.root_run_id,
+            heartbeat_at=now,
+            requested_at=now,
+            started_at=now,
         )
     )
-    return int(row.inserted_primary_key[0])
+    return int(row.inserted_primary_key[0])  # type: ignore[index]
 
 
 def live_key(job: str, day: date | None) -> str:
@@ -87,8 +98,16 @@ def progress(connection: sa.Connection, run: int, offset: int, numrow: int) -> N
 def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, counters: Counters) -> None:
     """Turns the row SUCCESS with its counters; belongs into the transaction that changes the facts."""
     columns = {f"rows_{name}": value for name, value in asdict(counters).items() if name != "source_max_id"}
-    _close(connection, run, started, status="SUCCESS", progress_offset=rows, numrow=rows,
-           source_max_id=counters.source_max_id, **columns)
+    _close(
+        connection,
+        run,
+        started,
+        status="SUCCESS",
+        progress_offset=rows,
+        numrow=rows,
+        source_max_id=counters.source_max_id,
+        **columns,
+    )
 
 
 def fail(connection: sa.Connection, run: int, started: datetime, error: str) -> None:
@@ -100,12 +119,15 @@ def _close(connection: sa.Connection, run: int, started: datetime, **values: Any
     now = utc_now()
     duration = round((now - started).total_seconds(), 3)
     connection.execute(
-        sa.update(runs).where(runs.c.id == run)
+        sa.update(runs)
+        .where(runs.c.id == run)
         .values(live_key=None, heartbeat_at=now, completed_at=now, duration_seconds=duration, **values)
     )
 
 
-def finished_days(connection: sa.Connection, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
+def finished_days(
+    connection: sa.Connection, job: str, days: list[date], root_run_id: str | None = None
+) -> dict[date, int]:
     """Of the days asked for, those with a successful run and its id; with `root_run_id` only runs of that lineage."""
     if not days:
         return {}

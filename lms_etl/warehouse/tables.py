@@ -1,7 +1,8 @@
 """Every table of the warehouse, one MetaData for PostgreSQL, MySQL/MariaDB and SQLite.
 
 Names and columns of the four documented tables are the documented ones, because people's SQL reads them already.
-Keys lead with the day: with the course first, delete and join by day scan the growing table (a year took 47 s, not 15 s).
+Keys lead with the day: with the course first, delete and join by day scan the growing table (a year took 47 s
+instead of 15 s).
 """
 
 from typing import Any
@@ -13,9 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 SCHEMA_VERSION = "0001"
 """The newest migration: what `lms-etl migrate` brings a warehouse to."""
 
-metadata = sa.MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
-)
+metadata = sa.MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """Automatic ids; SQLite counts only in a column declared INTEGER."""
@@ -142,7 +141,9 @@ user_activity = _table(
     "user_activity_etl",
     _id(),
     sa.Column("moodle_course_id", sa.BigInteger, nullable=False, comment="mdl_course.id"),
-    sa.Column("course_id", Text, comment="Category idnumber, as the report defines it; shared by courses of a category"),
+    sa.Column(
+        "course_id", Text, comment="Category idnumber, as the report defines it; shared by courses of a category"
+    ),
     sa.Column("id_number", Text, comment="Course idnumber as text, may be empty"),
     sa.Column("course_name", Text, comment="Full name"),
     sa.Column("course_shortname", Text, comment="Short name"),
@@ -171,7 +172,9 @@ etl_job_runs = _table(
     sa.Column("trigger", sa.String(20), nullable=False, comment="schedule, sensor, api, cli, backfill or ui"),
     sa.Column("status", sa.String(10), nullable=False, comment="QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED"),
     sa.Column("live_key", sa.String(120), unique=True, comment="job:day while queued or running, else NULL"),
-    sa.Column("attempt", sa.Integer, nullable=False, server_default="1", comment="1 for the first run of a job and day"),
+    sa.Column(
+        "attempt", sa.Integer, nullable=False, server_default="1", comment="1 for the first run of a job and day"
+    ),
     sa.Column("progress_offset", sa.BigInteger, nullable=False, server_default="0", comment="Rows loaded so far"),
     sa.Column("numrow", sa.BigInteger, nullable=False, server_default="0", comment="Rows to load"),
     sa.Column("limit_size", sa.Integer, nullable=False, server_default="1000", comment="Rows per batch"),
@@ -179,7 +182,9 @@ etl_job_runs = _table(
     sa.Column("rows_inserted", sa.BigInteger, nullable=False, server_default="0", comment="Rows added"),
     sa.Column("rows_updated", sa.BigInteger, nullable=False, server_default="0", comment="Rows changed"),
     sa.Column("rows_deleted", sa.BigInteger, nullable=False, server_default="0", comment="Rows removed"),
-    sa.Column("rows_rejected", sa.BigInteger, nullable=False, server_default="0", comment="Rows that could not be loaded"),
+    sa.Column(
+        "rows_rejected", sa.BigInteger, nullable=False, server_default="0", comment="Rows that could not be loaded"
+    ),
     sa.Column("source_max_id", sa.BigInteger, comment="Largest source id that the run has seen"),
     sa.Column("duration_seconds", sa.Numeric(12, 3), comment="completed_at minus started_at"),
     sa.Column("error", Text, comment="Why it failed"),
@@ -195,8 +200,17 @@ etl_job_runs = _table(
 
 VIEWS = {
     "log_scheduler": (
-        "id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details",
-        "created_at", "target_date",
+        "id",
+        "batch_name",
+        "offset",
+        "numrow",
+        "status",
+        "limit_size",
+        "start_date",
+        "end_date",
+        "error_details",
+        "created_at",
+        "target_date",
     )
 }
 """The views, each the query of sql/warehouse/<name>.sql, and the names of their columns in order."""

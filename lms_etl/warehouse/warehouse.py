@@ -64,7 +64,9 @@ class Load:
             query = query.where(self.table.c.extraction_date == self.day)
         return {row[0]: tuple(row[1:]) for row in self.connection.execute(query)}
 
-    def _change(self, key: str, columns: dict[str, list[Any]], stored: dict[int, tuple[Any, ...]]) -> dict[str, list[Any]]:
+    def _change(
+        self, key: str, columns: dict[str, list[Any]], stored: dict[int, tuple[Any, ...]]
+    ) -> dict[str, list[Any]]:
         """Deletes and updates what differs; returns the columns of the rows that are new."""
         new: list[tuple[Any, ...]] = []
         changed: list[dict[str, Any]] = []
@@ -176,19 +178,23 @@ class Warehouse:
             connection.commit()
 
     def _report_progress(self, run: int, offset: int, numrow: int) -> None:
-        """Progress travels on a connection of its own, seen before the load commits. SQLite has one writer, which is busy."""
+        """Writes progress on a connection of its own, to be seen before the commit. SQLite's one writer is busy."""
         if self.engine.dialect.name != "sqlite":
             with self.engine.begin() as connection:
                 registry.progress(connection, run, offset, numrow)
 
-    def frame(self, table: sa.Table, days: list[date] | None = None, columns: list[str] | None = None) -> "pd.DataFrame":
+    def frame(
+        self, table: sa.Table, days: list[date] | None = None, columns: list[str] | None = None
+    ) -> "pd.DataFrame":
         """Stored rows of a table, of the given days or all of them. Columns as in `tables`."""
         import pandas as pd
 
         query = sa.select(*(table.c[name] for name in columns or table.c.keys()))
         if days is not None:
             span = table.c.extraction_date.between(min(days), max(days))
-            query = query.where(span if len(days) == (max(days) - min(days)).days + 1 else table.c.extraction_date.in_(days))
+            query = query.where(
+                span if len(days) == (max(days) - min(days)).days + 1 else table.c.extraction_date.in_(days)
+            )
         with self.reading() as connection:
             result = connection.execute(query)
             return pd.DataFrame.from_records([tuple(row) for row in result], columns=list(result.keys()))

@@ -32,7 +32,9 @@ class Etl:
     ) -> dg.ExecuteInProcessResult:
         """Runs a job over the days first to last in one run, as the command line does."""
         definition = self.definitions().resolve_job_def(job)
-        daily = [node.name for node in definition.nodes if node.name in ("activity_counts", "user_counts", "user_activity")]
+        daily = [
+            node.name for node in definition.nodes if node.name in ("activity_counts", "user_counts", "user_activity")
+        ]
         ends = ("dagster/asset_partition_range_start", first), ("dagster/asset_partition_range_end", last or first)
         days: dict[str, Any] = {"tags": dict(ends)} if last else {"partition_key": first}
         return definition.execute_in_process(
@@ -45,7 +47,11 @@ class Etl:
     def definitions(self) -> dg.Definitions:
         resources = {"moodle": self.moodle, "warehouse": self.warehouse}
         return dg.Definitions(
-            assets=defs.assets, asset_checks=defs.asset_checks, jobs=defs.jobs, resources=resources, executor=defs.executor
+            assets=defs.assets,
+            asset_checks=defs.asset_checks,
+            jobs=defs.jobs,
+            resources=resources,
+            executor=defs.executor,
         )
 
     def report(self, *days: str) -> pd.DataFrame:

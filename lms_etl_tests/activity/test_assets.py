@@ -162,7 +162,10 @@ def test_a_single_step_changes_only_its_own_table(small_etl: Etl, job: str, tabl
 def test_a_day_that_is_not_over_is_refused(small_etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_runs, "last_complete_day", lambda _zone: date(2026, 3, 21))
     result = small_etl.run("2026-03-22", job="activity_counts_job")
-    assert "2026-03-22 is not over at the site" in result.failure_data_for_node("activity_counts").user_failure_data.description
+    assert (
+        "2026-03-22 is not over at the site"
+        in result.failure_data_for_node("activity_counts").user_failure_data.description
+    )
     assert small_etl.registry("activity_counts") == []
 
 

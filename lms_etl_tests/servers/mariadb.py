@@ -78,6 +78,8 @@ class MariaDB(Server):
             *binaries.arguments,
             *_user_argument(),
             f"--datadir={self.data}",
+            # A server that starts clears its temporary folder: in a shared one it would break another's running query.
+            f"--tmpdir={self.data}",
             f"--socket={self.folder / 'mariadb.sock'}",
             f"--pid-file={self.folder / 'mariadb.pid'}",
             f"--port={self.admin.port}",
