@@ -184,7 +184,7 @@ def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = Fal
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """Draws a bar for each step of the run from the records that `day_runs` logs; nothing where nobody looks."""
+    """Draws a bar for each step of the run from what `day_runs` logs; only its end where nobody looks."""
     import logging
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -196,7 +196,7 @@ def progress_bar() -> Iterator[None]:
         TextColumn("days"),
         TimeElapsedColumn(),
     )
-    bar = Progress(*columns, console=err, disable=not err.is_terminal)
+    bar = Progress(*columns, console=err, disable=settings().log_level not in ("debug", "info"))
     tasks: dict[str, TaskID] = {}
 
     class Handler(logging.Handler):

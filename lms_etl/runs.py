@@ -42,11 +42,12 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
     """
     checked_days(settings, first, last)
     _require_ready(settings)
-    dagster_home(settings)
+    home = dagster_home(settings)
     import dagster as dg
 
     from lms_etl.day_runs import TRIGGER_TAG
     from lms_etl.definitions import defs
+    from lms_etl.liveness import PROCESS_TAG, fail_dead_runs, this_process
 
     definition = defs.resolve_job_def(job)
     steps = {node.name for node in definition.nodes}
@@ -60,25 +61,33 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
             }
         }
     )
-    days["tags"] = {TRIGGER_TAG: trigger, **days.get("tags", {})}
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, this_process(home) as process:
+        fail_dead_runs(instance, home)
+        days["tags"] = {TRIGGER_TAG: trigger, PROCESS_TAG: process, **days.get("tags", {})}
         result = definition.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={
                 "ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in DAILY if name in steps},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "loggers": {"console": {"config": {"log_level": _console_level(settings)}}},
             },
             **days,
         )
     return Outcome(result.run_id, *_complaints(result))
 
 
+def _console_level(settings: Settings) -> str:
+    """Dagster's console log carries tracebacks even for a wrong password; it speaks when it is asked to."""
+    return "DEBUG" if settings.log_level == "debug" else "CRITICAL"
+
+
 def _require_ready(settings: Settings) -> None:
     from lms_etl.warehouse.schema import require_current
     from lms_etl.warehouse.warehouse import Warehouse
 
-    require_current(Warehouse(settings))
+    warehouse = Warehouse(settings)
+    require_current(warehouse)
+    warehouse.close()
 
 
 def _complaints(result: Any) -> tuple[list[str], list[str]]:

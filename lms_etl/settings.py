@@ -111,7 +111,10 @@ class Settings(BaseSettings):
     )
     timeout: int = variable("ETL_TIMEOUT", 300, "Seconds that one statement may take at Moodle's database.", ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = variable(
-        "ETL_LOG_LEVEL", "info", "Least severe log level."
+        "ETL_LOG_LEVEL",
+        "info",
+        "What the command line tells: debug adds Dagster's log with tracebacks; info is progress; "
+        "warning and error leave it out.",
     )
 
     _demo: bool = PrivateAttr(default=False)

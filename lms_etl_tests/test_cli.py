@@ -2,12 +2,16 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from lms_etl_tests.activity.conftest import fill
 from lms_etl_tests.site import Site
@@ -29,12 +33,17 @@ class Shell:
             **more,
         }
 
-    def __call__(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        """The command, running."""
         command = [sys.executable, "-m", "lms_etl.cli", *words]
         environ = {**self.environ, **more}
-        root = str(Path(__file__).parent.parent)
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environ.get("PYTHONPATH"))))
-        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __call__(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """The command, ended."""
+        with self.start(*words, **more) as process:
+            printed, complained = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(words, process.returncode, printed, complained)
 
 
 @pytest.fixture
@@ -179,3 +188,50 @@ def test_the_demo_ends_with_a_report_a_chart_and_what_to_type_next(tmp_path: Pat
     assert chart.read_bytes().startswith(b"\x89PNG")
     del shell.environ["LMS_ETL_START_DATE"]
     assert "completed" in said(shell("user_activity_etl", "status", MOODLE_DATABASE_URL="", WAREHOUSE_DATABASE_URL=""))
+
+
+def test_the_log_level_decides_whether_progress_and_tracebacks_are_shown(shell: Shell) -> None:
+    shell("migrate")
+    words = ("user_activity_etl", "activity_counts", DAY)
+    assert "1/1" in said(shell(*words))
+    assert shell(*words, ETL_LOG_LEVEL="error").stderr == ""
+    assert "STEP_START" in shell(*words, ETL_LOG_LEVEL="debug").stderr
+
+
+def finished(url: str) -> list[tuple[str, str]]:
+    """(job, day) of each successful load so far; none while the tables are not there or locked."""
+    engine = sa.create_engine(url)
+    query = sa.text("select job_name, target_date from etl_job_runs where status = 'SUCCESS' and target_date is not null")
+    try:
+        with engine.connect() as connection:
+            return [(job, str(day)) for job, day in connection.execute(query)]
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
+def test_a_backfill_killed_in_the_middle_resumes_without_loading_finished_days_again(
+    new_database: Callable[[str], str], tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = new_database("sqlite"), new_database(dialect)
+    with Site(source) as site:
+        fill(site)
+    shell = Shell(source, target, tmp_path / "home")
+    assert shell("migrate").returncode == 0
+    days = ("backfill", "--from", "2026-03-01", "--to", "2026-06-30")
+    with shell.start(*days) as process:
+        while len(finished(target)) < 40:
+            assert process.poll() is None, "the backfill ended before it could be killed"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    before = finished(target)
+    assert 40 <= len(before) < 3 * 122
+    result = shell(*days)
+    assert result.returncode == 0, said(result)
+    after = finished(target)
+    assert len(after) == len(set(after)) == 3 * 122
+    assert set(before) <= set(after)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        statuses = [run.status.value for run in instance.get_runs()]
+    assert statuses == ["SUCCESS", "FAILURE"]

@@ -15,7 +15,7 @@ from lms_etl.days import LocalDay, daily_partitions, last_complete_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 from lms_etl.sources.read_ahead import read_ahead
-from lms_etl.warehouse import tables
+from lms_etl.warehouse import bulk, tables
 from lms_etl.warehouse.warehouse import Warehouse
 
 local_days = daily_partitions(current().start_date, current().zone)
@@ -147,12 +147,12 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
         listed = warehouse.frame(tables.courses)
         for first in range(0, len(run.days), DAYS_AT_ONCE):
             part = run.days[first : first + DAYS_AT_ONCE]
-            for day, rows in merged(warehouse, listed, [day.date for day in part]):
-                with run.loading(part[day]) as load:
+            for day, rows in zip(part, merged(warehouse, listed, [day.date for day in part]), strict=True):
+                with run.loading(day) as load:
                     load.replace(rows)
-                run.describe(part[day], {"total_views": int(rows["total_views"].sum())})
+                run.describe(day, {"total_views": sum(rows["total_views"])})
         if run.days:
-            run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date, rows))
+            run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date))
 
 
 def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
@@ -167,13 +167,13 @@ def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
             )
 
 
-def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Yields (position in `days`, rows of the report) for each day; reads all of them with two queries."""
-    views = warehouse.frame(
-        tables.activity_counts, days, ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
-    )
+def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[dict[str, list[Any]]]:
+    """Yields the rows of the report for each day, as lists by column; reads all of the days with two queries."""
+    columns = ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
+    views = warehouse.frame(tables.activity_counts, days, columns)
     people = warehouse.frame(tables.user_counts, days, ["extraction_date", "courseid", "num_students", "num_teachers"])
     whole = report.user_activity(listed, views, people, days)
+    values = bulk.columns_of(whole[tables.loaded_columns(tables.user_activity)])
     height = len(whole) // len(days)
-    for number in range(len(days)):
-        yield number, whole.iloc[number * height : (number + 1) * height]
+    for first in range(0, height * len(days), height) if height else [0] * len(days):
+        yield {name: column[first : first + height] for name, column in values.items()}

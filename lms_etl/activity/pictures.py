@@ -32,10 +32,11 @@ def _shown(value: Any) -> str | int:
     return value if isinstance(value, int) else "" if pd.isna(value) else str(value)
 
 
-def of_the_day(warehouse: Warehouse, day: date, rows: pd.DataFrame) -> dict[str, Any]:
+def of_the_day(warehouse: Warehouse, day: date) -> dict[str, Any]:
     """Metadata of the report's day: its busiest courses, and a plot of the last days' views."""
     names = ["course_shortname", "course_name", "num_students", "total_views", "avg_activity_per_student_per_day"]
-    busiest = rows.sort_values("total_views", ascending=False)[names]
+    rows = warehouse.frame(tables.user_activity, [day], names)
+    busiest = rows.sort_values("total_views", ascending=False)
     return {
         "preview": preview(busiest),
         "null_average_share": round(float(rows[names[-1]].isna().mean()), 4) if len(rows) else 0.0,

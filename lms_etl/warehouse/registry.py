@@ -23,6 +23,22 @@ WORDS = {
 """The documented status words of system 1, by the registry's status."""
 
 
+DIED = "The process that ran it ended without a word."
+
+# Made once: building a statement anew for each of a year's loads costs more than sending it.
+_ATTEMPTS = sa.select(sa.func.count()).where(
+    runs.c.job_name == sa.bindparam("job"), runs.c.target_date == sa.bindparam("day")
+)
+_ATTEMPTS_ALL = sa.select(sa.func.count()).where(runs.c.job_name == sa.bindparam("job"), runs.c.target_date.is_(None))
+_INSERTION = sa.insert(runs)
+_CHANGE = sa.update(runs).where(runs.c.id == sa.bindparam("run"))
+_BURIAL = (
+    sa.update(runs)
+    .where(runs.c.live_key == sa.bindparam("key"))
+    .values(status="FAILED", live_key=None, completed_at=sa.bindparam("now"), error=sa.bindparam("reason"))
+)
+
+
 @dataclass(frozen=True)
 class Caller:
     """On whose behalf a run happens: what triggered it, and which run in Dagster it belongs to."""
@@ -55,31 +71,27 @@ def start(connection: sa.Connection, job: str, day: date | None, caller: Caller,
     The caller holds the lock of (job, day), so a live row that is found belongs to nobody any more.
     """
     now = utc_now()
-    of_this = (runs.c.job_name == job) & (runs.c.target_date.is_(None) if day is None else runs.c.target_date == day)
-    attempts = connection.execute(sa.select(sa.func.count()).where(of_this)).scalar_one()
+    key = live_key(job, day)
+    of_this = {"job": job} if day is None else {"job": job, "day": day}
+    attempts = connection.execute(_ATTEMPTS_ALL if day is None else _ATTEMPTS, of_this).scalar_one()
     if attempts:
-        connection.execute(
-            sa.update(runs)
-            .where(of_this, runs.c.live_key.is_not(None))
-            .values(
-                status="FAILED", live_key=None, completed_at=now, error="The process that ran it ended without a word."
-            )
-        )
+        connection.execute(_BURIAL, {"key": key, "now": now, "reason": DIED})
     row = connection.execute(
-        sa.insert(runs).values(
-            job_name=job,
-            target_date=day,
-            trigger=caller.trigger,
-            status="RUNNING",
-            live_key=live_key(job, day),
-            attempt=attempts + 1,
-            limit_size=batch,
-            dagster_run_id=caller.dagster_run_id,
-            root_run_id=caller.root_run_id,
-            heartbeat_at=now,
-            requested_at=now,
-            started_at=now,
-        )
+        _INSERTION,
+        {
+            "job_name": job,
+            "target_date": day,
+            "trigger": caller.trigger,
+            "status": "RUNNING",
+            "live_key": key,
+            "attempt": attempts + 1,
+            "limit_size": batch,
+            "dagster_run_id": caller.dagster_run_id,
+            "root_run_id": caller.root_run_id,
+            "heartbeat_at": now,
+            "requested_at": now,
+            "started_at": now,
+        },
     )
     return int(row.inserted_primary_key[0])  # type: ignore[index]
 
@@ -92,7 +104,7 @@ def live_key(job: str, day: date | None) -> str:
 def progress(connection: sa.Connection, run: int, offset: int, numrow: int) -> None:
     """Writes how many rows of how many are loaded; the write is a sign of life as well."""
     values = {"progress_offset": offset, "numrow": numrow, "heartbeat_at": utc_now()}
-    connection.execute(sa.update(runs).where(runs.c.id == run).values(values))
+    connection.execute(_CHANGE, {"run": run, **values})
 
 
 def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, counters: Counters) -> None:
@@ -118,11 +130,8 @@ def fail(connection: sa.Connection, run: int, started: datetime, error: str) -> 
 def _close(connection: sa.Connection, run: int, started: datetime, **values: Any) -> None:
     now = utc_now()
     duration = round((now - started).total_seconds(), 3)
-    connection.execute(
-        sa.update(runs)
-        .where(runs.c.id == run)
-        .values(live_key=None, heartbeat_at=now, completed_at=now, duration_seconds=duration, **values)
-    )
+    closed = {"live_key": None, "heartbeat_at": now, "completed_at": now, "duration_seconds": duration}
+    connection.execute(_CHANGE, {"run": run, **closed, **values})
 
 
 def finished_days(

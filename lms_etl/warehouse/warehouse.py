@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -42,27 +42,34 @@ class Load:
     counters: registry.Counters = field(default_factory=registry.Counters)
     rows: int = 0
 
-    def replace(self, frame: "pd.DataFrame", rows_read: int | None = None, source_max_id: int | None = None) -> None:
-        """Makes the stored rows of the day equal to `frame`, whose columns are `tables.loaded_columns(table)`.
+    def replace(
+        self,
+        rows: "pd.DataFrame | dict[str, list[Any]]",
+        rows_read: int | None = None,
+        source_max_id: int | None = None,
+    ) -> None:
+        """Makes the stored rows of the day equal to `rows`, whose columns are `tables.loaded_columns(table)`.
 
-        Rows are compared by key: new ones are added in batches, changed ones updated, vanished ones deleted.
-        `rows_read` counts what the rows were made of at the source (rows of the log, say), default the frame's rows.
+        `rows` is a frame, or lists of plain values by column. Rows are compared by key: new ones are added in batches,
+        changed ones updated, vanished ones deleted. `rows_read` counts what the rows were made of at the source (rows
+        of the log, say), default the rows themselves.
         """
         key = tables.key_column(self.table)
-        columns = bulk.columns_of(frame[tables.loaded_columns(self.table)])
-        stored = self._stored(key, list(columns))
-        self.rows = len(frame)
+        names = tables.loaded_columns(self.table)
+        columns = {name: rows[name] for name in names} if isinstance(rows, dict) else bulk.columns_of(rows[names])
+        stored = self._stored()
+        self.rows = len(columns[key])
         self.counters.read = self.rows if rows_read is None else rows_read
         self.counters.source_max_id = source_max_id
         if stored:
             columns = self._change(key, columns, stored)
         self._insert(columns)
 
-    def _stored(self, key: str, names: list[str]) -> dict[int, tuple[Any, ...]]:
-        query = sa.select(self.table.c[key], *(self.table.c[name] for name in names))
-        if self.day is not None:
-            query = query.where(self.table.c.extraction_date == self.day)
-        return {row[0]: tuple(row[1:]) for row in self.connection.execute(query)}
+    def _stored(self) -> dict[int, tuple[Any, ...]]:
+        """Loaded columns of the stored rows by key."""
+        query = _stored_rows(self.table, self.day is not None)
+        found = self.connection.execute(query, {} if self.day is None else {"day": self.day})
+        return {row[0]: tuple(row[1:]) for row in found}
 
     def _change(
         self, key: str, columns: dict[str, list[Any]], stored: dict[int, tuple[Any, ...]]
@@ -113,6 +120,17 @@ class Load:
             self.counters.inserted += bulk.insert_columns(self.connection, self.table, {**part, **same}, rows)
             if first + rows < total:
                 self.report_progress(self.run, self.rows - total + first + rows, self.rows)
+
+
+def _is_count(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.Integer) and not column.nullable
+
+
+@cache
+def _stored_rows(table: sa.Table, of_a_day: bool) -> sa.Select[Any]:
+    """Key and loaded columns; made once for each table, since it runs at every load."""
+    query = sa.select(table.c[tables.key_column(table)], *(table.c[name] for name in tables.loaded_columns(table)))
+    return query.where(table.c.extraction_date == sa.bindparam("day")) if of_a_day else query
 
 
 class Warehouse:
@@ -186,7 +204,10 @@ class Warehouse:
     def frame(
         self, table: sa.Table, days: list[date] | None = None, columns: list[str] | None = None
     ) -> "pd.DataFrame":
-        """Stored rows of a table, of the given days or all of them. Columns as in `tables`."""
+        """Stored rows of a table, of the given days or all of them, columns as in `tables`.
+
+        int64 where the table has counts and ids that are never NULL, else Python objects with None for NULL.
+        """
         import pandas as pd
 
         query = sa.select(*(table.c[name] for name in columns or table.c.keys()))
@@ -196,8 +217,16 @@ class Warehouse:
                 span if len(days) == (max(days) - min(days)).days + 1 else table.c.extraction_date.in_(days)
             )
         with self.reading() as connection:
-            result = connection.execute(query)
-            return pd.DataFrame.from_records([tuple(row) for row in result], columns=list(result.keys()))
+            found = [tuple(row) for row in connection.execute(query)]
+        chosen = [table.c[name] for name in columns or table.c.keys()]
+        values = zip(*found, strict=True) if found else ([] for _ in chosen)
+        # Given types: pandas would look at every text, and make Arrow's of them where pyarrow is there.
+        return pd.DataFrame(
+            {
+                column.name: pd.Series(each, dtype="int64" if _is_count(column) else object)
+                for column, each in zip(chosen, values, strict=True)
+            }
+        )
 
     def finished_days(self, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
         """Days of `days` that the registry holds as loaded, with the id of the run."""
