@@ -201,7 +201,9 @@ def test_the_log_level_decides_whether_progress_and_tracebacks_are_shown(shell: 
 def finished(url: str) -> list[tuple[str, str]]:
     """(job, day) of each successful load so far; none while the tables are not there or locked."""
     engine = sa.create_engine(url)
-    query = sa.text("select job_name, target_date from etl_job_runs where status = 'SUCCESS' and target_date is not null")
+    query = sa.text(
+        "select job_name, target_date from etl_job_runs where status = 'SUCCESS' and target_date is not null"
+    )
     try:
         with engine.connect() as connection:
             return [(job, str(day)) for job, day in connection.execute(query)]

@@ -104,26 +104,45 @@ def user_activity(listed: pd.DataFrame, views: pd.DataFrame, people: pd.DataFram
     """
     reported = listed[(listed["visible"] == 1) & listed["category_idnumber"].notna()]
     base = _each_day(reported, days)
-    key = ["extraction_date", "moodle_course_id"]
-    for counts in (views, people):
-        base = base.merge(counts.rename(columns={"courseid": "moodle_course_id"}), on=key, how="left", validate="1:1")
-    counted = [*VIEWS, "active_days", "distinct_active_days", "num_students", "num_teachers"]
-    base[counted] = base[counted].fillna(0).astype("int64")
-    base["student_views"] = _optional(base["student_views"], views)
+    places = [_places(counts, reported["moodle_course_id"], days) for counts in (views, people)]
+    for name in (*VIEWS, "active_days", "distinct_active_days"):
+        base[name] = _at_places(views[name], places[0], len(base))
+    for name in ("num_students", "num_teachers"):
+        base[name] = _at_places(people[name], places[1], len(base))
+    counted = views["student_views"].notna().any()
+    base["student_views"] = _at_places(views["student_views"], places[0], len(base)) if counted else None
     base["total_views"] = base[list(VIEWS)].sum(axis=1)
     averages = average(base["total_views"], base["num_students"], base["active_days"])
     return base.assign(avg_activity_per_student_per_day=pd.Series(averages, index=base.index, dtype=object))
 
 
 def _each_day(reported: pd.DataFrame, days: list[date]) -> pd.DataFrame:
+    """The reported courses below each other once for every day."""
     base = reported[["moodle_course_id", "category_idnumber", "id_number", "course_name", "course_shortname"]]
     base = base.rename(columns={"category_idnumber": "course_id"})
-    return pd.concat([base.assign(extraction_date=day) for day in days], ignore_index=True)
+    repeated = base.iloc[np.tile(np.arange(len(base)), len(days))].reset_index(drop=True)
+    return repeated.assign(extraction_date=pd.Series(np.repeat(np.array(days, dtype=object), len(base)), dtype=object))
 
 
-def _optional(found: pd.Series, views: pd.DataFrame) -> "pd.Series[int] | None":
-    """Student views where they were counted: zero for a course without views, None where the option was off."""
-    return found.fillna(0).astype("int64") if views["student_views"].notna().any() else None
+def _places(counts: pd.DataFrame, courses: "pd.Series[int]", days: list[date]) -> np.ndarray:
+    """For each row of `counts` its row in the report, -1 for a course that is not reported.
+
+    Arithmetic instead of a join, which takes four times as long. Raises ValueError if a course stands twice on a day.
+    """
+    course = pd.Index(courses).get_indexer(pd.Index(counts["courseid"]))
+    day = pd.Index(days, dtype=object).get_indexer(pd.Index(counts["extraction_date"]))
+    places = np.where((course < 0) | (day < 0), -1, day * len(courses) + course)
+    reported = places[places >= 0]
+    if len(np.unique(reported)) < len(reported):
+        raise ValueError("a course stands twice on a day in the counts")
+    return places
+
+
+def _at_places(values: "pd.Series[int]", places: np.ndarray, rows: int) -> np.ndarray:
+    """The values at their rows of the report, zero where there is none; int64."""
+    column = np.zeros(rows, dtype="int64")
+    column[places[places >= 0]] = values.to_numpy()[places >= 0]
+    return column
 
 
 def average(total: pd.Series, students: pd.Series, days: pd.Series) -> list[Decimal | None]:

@@ -1,9 +1,11 @@
 """System 1's assets through Dagster: what a run leaves in the warehouse and in the UI."""
 
+import base64
 from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import dagster as dg
 import pytest
@@ -84,7 +86,9 @@ def test_every_day_tells_what_it_read_and_changed(small_etl: Etl) -> None:
     assert (metadata["rows_read"], metadata["dagster/row_count"], metadata["rows_inserted"]) == (8, 2, 2)
     assert (metadata["rows_rejected"], metadata["source_max_id"]) == (0, 8)
     report = small_etl.materialized("user_activity")["2026-03-22"]
-    assert report["views_per_day"].startswith("![views per day](data:image/png;base64,iVBOR")
+    picture = base64.b64decode(report["views_per_day"].removeprefix("![views per day](data:image/svg+xml;base64,")[:-1])
+    assert b"<title>2026-03-22: 7</title>" in picture
+    assert ElementTree.fromstring(picture).tag.endswith("svg")
     assert report["preview"].records[0].data["course_shortname"] == "ALG"
 
 
