@@ -32,9 +32,10 @@ check: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup
-	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[bench]'
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[bench]' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.backfill --rows $(ROWS)
-	$(BIN)/python -m benchmarks.daily
+	$(BIN)/python -m benchmarks.daily --rows $(ROWS)
 
 wheel: setup
 	$(BIN)/python -m uv build --quiet --wheel --out-dir dist

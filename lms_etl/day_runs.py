@@ -6,7 +6,9 @@ before it still count in Dagster, and those after it are not tried: numbers neve
 
 import logging
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,6 +26,9 @@ from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Load, Warehouse
 
 TRIGGER_TAG = "lms_etl/trigger"
+DAYS_WAITING = 31
+"""Prepared days that may wait to be written; bounds the memory of a long backfill."""
+
 PROGRESS = logging.getLogger("lms_etl.progress")
 """Tells one record for each finished day, with `job`, `done` and `total`; the command line draws its bar from them."""
 
@@ -35,9 +40,23 @@ class DayRun(dg.Config):
     """Leave out days that the registry holds as loaded: a backfill continues, an ordinary run loads again."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one day, ready to load, and what else the day's metadata shall tell."""
+
+    columns: dict[str, list[Any]]
+    rows_read: int | None = None
+    source_max_id: int | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass
 class DayRuns:
-    """The days of one asset in one run. Use as a context manager around the loop over `days`."""
+    """The days of one asset in one run. Use as a context manager around the loop over `days`.
+
+    While one day is written the next ones are prepared: `load` prepares here and writes in another thread, one day
+    after the other. The database and this process share the work instead of waiting for each other.
+    """
 
     context: dg.AssetExecutionContext
     config: DayRun
@@ -54,6 +73,9 @@ class DayRuns:
         with permanent_failures():
             self.skipped = self._loaded_before()
         self.days = [day for day in self.asked if day.date not in self.skipped]
+        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self.writing: deque[Future[None]] = deque()
+        self.broken = False
 
     def _loaded_before(self) -> dict[date, int]:
         """Days that need no load: all loaded ones if asked to skip them, else those this run's own lineage loaded."""
@@ -69,20 +91,42 @@ class DayRuns:
             self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
         return self
 
-    @contextmanager
-    def loading(self, day: LocalDay) -> Iterator[Load]:
-        """One day's load; what it did becomes the day's metadata once it is committed."""
+    def load(self, day: LocalDay, prepare: Callable[[], Rows]) -> None:
+        """Loads a day with the rows that `prepare` returns, after all days before it; returns before it is written.
+
+        An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here.
+        """
+        prepared: Rows | Exception
+        try:
+            prepared = prepare()
+        except Exception as error:
+            prepared = error
+        self.settle(0 if isinstance(prepared, Exception) else DAYS_WAITING)
+        self.writing.append(self.writer.submit(self._write, day, prepared))
+        if isinstance(prepared, Exception):
+            self.settle()
+
+    def settle(self, waiting: int = 0) -> None:
+        """Waits until no more than `waiting` days are still to be written. Raises the error of a day that failed."""
+        while len(self.writing) > waiting:
+            self.writing.popleft().result()
+
+    def _write(self, day: LocalDay, prepared: Rows | Exception) -> None:
+        if self.broken:
+            return
         start = time.perf_counter()
-        with self.warehouse.loading(self.job, self.table, day.date, self.caller, self.batch) as load:
-            yield load
-        self.finished[day.key] = self._receipt(load, day, time.perf_counter() - start)
-        PROGRESS.info(
-            "%s %s: %s rows",
-            self.job,
-            day.key,
-            load.rows,
-            extra={"job": self.job, "done": len(self.finished), "total": len(self.days)},
-        )
+        try:
+            with self.warehouse.loading(self.job, self.table, day.date, self.caller, self.batch) as load:
+                if isinstance(prepared, Exception):
+                    raise prepared  # noqa: TRY301
+                load.replace(prepared.columns, prepared.rows_read, prepared.source_max_id)
+        except BaseException:
+            self.broken = True
+            raise
+        receipt = self._receipt(load, day, time.perf_counter() - start)
+        self.finished[day.key] = {**receipt, **prepared.metadata}
+        told = {"job": self.job, "done": len(self.finished), "total": len(self.days)}
+        PROGRESS.info("%s %s: %s rows", self.job, day.key, load.rows, extra=told)
 
     def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
         counters = load.counters
@@ -108,14 +152,24 @@ class DayRuns:
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         """Gives every finished day its metadata; on an error reports them itself, since Dagster would forget them."""
-        if error is None:
+        late: BaseException | None = None
+        self.broken = self.broken or error is not None
+        try:
+            self.settle()
+        except Exception as failure:
+            late = failure
+        self.writer.shutdown()
+        if error is None and late is None:
             for key, metadata in self.finished.items():
                 self.context.add_asset_metadata(metadata, partition_key=key)
             return
         for key, metadata in self.finished.items():
             self.context.log_event(dg.AssetMaterialization(self.context.asset_key, partition=key, metadata=metadata))
-        if isinstance(error, DatabaseProblem | AlreadyRunningError):
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+        cause = error or late
+        if isinstance(cause, DatabaseProblem | AlreadyRunningError):
+            raise dg.Failure(description=str(cause), allow_retries=False) from cause
+        if error is None and late is not None:
+            raise late
 
 
 @contextmanager

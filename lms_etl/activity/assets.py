@@ -3,17 +3,19 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 
 from lms_etl.activity import pictures, report
-from lms_etl.day_runs import DayRun, DayRuns, caller_of, permanent_failures
+from lms_etl.day_runs import DayRun, DayRuns, Rows, caller_of, permanent_failures
 from lms_etl.days import LocalDay, daily_partitions, last_complete_day
 from lms_etl.settings import current
-from lms_etl.sources.moodle import Moodle
+from lms_etl.sources.moodle import DayViews, Moodle
 from lms_etl.sources.read_ahead import read_ahead
 from lms_etl.warehouse import bulk, tables
 from lms_etl.warehouse.warehouse import Warehouse
@@ -99,11 +101,15 @@ def activity_counts(
         read_ahead(moodle.activity_counts, run.days, moodle.settings.moodle_connections) as next_views,
     ):
         for day in run.days:
-            with run.loading(day) as load:
-                views = next_views()
-                counted = report.activity_counts(views.frame, run.zone)
-                load.replace(counted, rows_read=views.bounds.log_rows, source_max_id=views.bounds.max_id)
-            run.describe(day, {"views": int(counted[list(report.VIEWS)].to_numpy().sum())})
+            run.load(day, lambda: counted_views(next_views(), run.zone))
+
+
+def counted_views(views: DayViews, zone: ZoneInfo) -> Rows:
+    """The rows of one day's views."""
+    counted = report.activity_counts(views.frame, zone)
+    total = int(counted[list(report.VIEWS)].to_numpy().sum())
+    columns = bulk.columns_of(counted)
+    return Rows(columns, views.bounds.log_rows, views.bounds.max_id, {"views": total})
 
 
 @daily_asset(tables.user_counts, pool="moodle")
@@ -120,13 +126,23 @@ def user_counts(
     Roles are the documented ids (5; 3 and 4) unless LMS_ETL_STUDENT_ROLES or LMS_ETL_TEACHER_ROLES says otherwise.
     """
     with DayRuns(context, config, warehouse, tables.user_counts) as run:
-        people = None
+        people = cache(lambda: counted_people(moodle))
         for day in run.days:
-            with run.loading(day) as load:
-                if people is None:
-                    people = moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp()))
-                load.replace(people.assign(basis=basis_of(day)), rows_read=int(people["assignments"].sum()))
-            run.describe(day, {"students": int(people["num_students"].sum()), "basis": basis_of(day)})
+            run.load(day, lambda day=day: with_basis(people(), basis_of(day)))  # type: ignore[misc]
+
+
+def counted_people(moodle: Moodle) -> Rows:
+    """The rows of everybody's roles as they are now; a long backfill asks Moodle once."""
+    people = moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp()))
+    students = int(people["num_students"].sum())
+    columns = bulk.columns_of(people[["courseid", "num_students", "num_teachers"]])
+    return Rows(columns, int(people["assignments"].sum()), None, {"students": students})
+
+
+def with_basis(people: Rows, basis: str) -> Rows:
+    """The same people, told how they were counted."""
+    columns = {**people.columns, "basis": [basis] * len(people.columns["courseid"])}
+    return Rows(columns, people.rows_read, None, {**people.metadata, "basis": basis})
 
 
 def basis_of(day: LocalDay) -> str:
@@ -147,10 +163,10 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
         listed = warehouse.frame(tables.courses)
         for first in range(0, len(run.days), DAYS_AT_ONCE):
             part = run.days[first : first + DAYS_AT_ONCE]
-            for day, rows in zip(part, merged(warehouse, listed, [day.date for day in part]), strict=True):
-                with run.loading(day) as load:
-                    load.replace(rows)
-                run.describe(day, {"total_views": sum(rows["total_views"])})
+            reports = merged(warehouse, listed, [day.date for day in part])
+            for day in part:
+                run.load(day, lambda: next(reports))  # noqa: B023
+        run.settle()
         if run.days:
             run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date))
 
@@ -167,13 +183,14 @@ def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
             )
 
 
-def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[dict[str, list[Any]]]:
-    """Yields the rows of the report for each day, as lists by column; reads all of the days with two queries."""
-    columns = ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
-    views = warehouse.frame(tables.activity_counts, days, columns)
+def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[Rows]:
+    """Yields the rows of the report for each day; reads all of the days with two queries."""
+    counted = ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
+    views = warehouse.frame(tables.activity_counts, days, counted)
     people = warehouse.frame(tables.user_counts, days, ["extraction_date", "courseid", "num_students", "num_teachers"])
     whole = report.user_activity(listed, views, people, days)
     values = bulk.columns_of(whole[tables.loaded_columns(tables.user_activity)])
     height = len(whole) // len(days)
     for first in range(0, height * len(days), height) if height else [0] * len(days):
-        yield {name: column[first : first + height] for name, column in values.items()}
+        columns = {name: column[first : first + height] for name, column in values.items()}
+        yield Rows(columns, metadata={"total_views": sum(columns["total_views"])})
