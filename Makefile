@@ -3,42 +3,55 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROWS ?= 1000000
 
+# Without the compiled files that Python keeps beside its sources every command starts three seconds later.
+export PYTHONDONTWRITEBYTECODE :=
+
+# uv installs in seconds what takes pip a minute; where it cannot be had or fails, pip does it.
+install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) 2>/dev/null \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
+
 .PHONY: setup demo dev test check bench wheel clean
 
-.venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lms_etl needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])'
+.venv/base: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lms_etl needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@echo "Installing packages into .venv ..."
-	@$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]' 2>/dev/null \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Installing lms_etl into .venv ..."
+	@$(call install,-e .)
 	@touch $@
 
-setup: .venv/installed
+.venv/developer: .venv/base
+	@echo "Installing the developer's tools into .venv ..."
+	@$(call install,-e '.[dev]')
+	@touch $@
 
-demo: setup
+.venv/benchmarks: .venv/developer
+	@$(call install,-e '.[dev,bench]')
+	@touch $@
+
+setup: .venv/developer
+
+demo: .venv/base
 	@$(BIN)/lms-etl demo
 
-dev: setup
+dev: .venv/base
 	@$(BIN)/lms-etl dev
 
-test: setup
+test: .venv/developer
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: setup
+check: .venv/developer
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-bench: setup
-	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[bench]' 2>/dev/null \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+bench: .venv/benchmarks
 	$(BIN)/python -m benchmarks.backfill --rows $(ROWS)
 	$(BIN)/python -m benchmarks.daily --rows $(ROWS)
 
-wheel: setup
-	$(BIN)/python -m uv build --quiet --wheel --out-dir dist
+wheel: .venv/developer
+	$(BIN)/python -m hatchling build -t wheel
 
 clean:
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -113,8 +113,8 @@ def report_table(frame: Any, day: date) -> Table:
     """The day's busiest courses with the report's columns."""
     shown = frame.sort_values(["total_views", "moodle_course_id"], ascending=[False, True]).head(SHOWN_COURSES)
     title = f"user_activity of {day}: {len(shown)} of {len(frame)} courses"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("course", no_wrap=True, overflow="ellipsis", max_width=20)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("course", no_wrap=True, overflow="ellipsis", max_width=24)
     for name in ("students", "file", "video", "forum", "quiz", "assign", "url", "total", "avg"):
         table.add_column(name, justify="right", style="bold" if name == "total" else "")
     for row in shown.itertuples():
