@@ -7,7 +7,7 @@ ROWS ?= 1000000
 export PYTHONDONTWRITEBYTECODE :=
 
 # uv installs in seconds what takes pip a minute; where it cannot be had or fails, pip does it.
-install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) 2>/dev/null \
+install = $(BIN)/python -m uv pip install --quiet --system-certs --python $(BIN)/python -c constraints.txt $(1) 2>/dev/null \
 	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
 
 .PHONY: setup demo dev test check bench wheel clean
