@@ -2,15 +2,25 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from pathlib import Path
 
 import pytest
 
+from lms_etl.settings import current
 from lms_etl_tests.servers import MariaDB, PostgreSQL, Server, start_or_skip
 
 SETTINGS = ("ALERT_", "DAGSTER_", "ETL_", "LMS_ETL_", "MOODLE_", "OLTP_", "REDIS_", "WAREHOUSE_")
+# The code location reads its settings when it is imported, before any fixture: nothing of the user's may be there then,
+# neither variables nor a `.env` nor the demo in the home folder.
+for name in [name for name in os.environ if name.startswith(SETTINGS) and not name.startswith("LMS_ETL_TEST_")]:
+    del os.environ[name]
+with tempfile.TemporaryDirectory(prefix="lms_etl_") as nowhere, chdir(nowhere):
+    os.environ["LMS_ETL_HOME"] = nowhere
+    current()
+
 SERVERS = {"mariadb": "mariadb", "postgresql": "postgres"}
 
 

@@ -36,7 +36,11 @@ def test_installed_alone_in_an_empty_environment_the_demo_works(wheel: Path, tmp
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     python = environment / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(environment)], check=True)
-    installer = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
+    installer = (
+        [uv, "pip", "install", "--system-certs", "--python", str(python)]
+        if uv
+        else [str(python), "-m", "pip", "install"]
+    )
     subprocess.run([*installer, "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel)], check=True)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run(

@@ -13,10 +13,13 @@ DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 MOODLE = "mysql://reader:s3cret-Pa55@db.example.org/moodle"
 
 
-def test_without_any_variable_everything_is_embedded_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_variable_everything_is_embedded_in_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("LMS_ETL_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
     settings = load()
-    assert settings.home == Path.home() / ".lms_etl"
+    assert settings.home == tmp_path / ".lms_etl"
     assert settings.reads_demo_site
     assert settings.moodle_database_url.startswith(f"sqlite:///{settings.home}/")
     assert settings.warehouse_database_url.startswith(f"sqlite:///{settings.home}/")

@@ -59,12 +59,14 @@ class MariaDB(Server):
         return find_mariadb()
 
     def _install(self, binaries: Binaries) -> None:
+        # A server that starts clears its temporary folder: in a shared one it breaks another's query or installation.
         self._run_installer(
             binaries,
             "--no-defaults",
             *binaries.arguments,
             *_user_argument(),
             f"--datadir={self.data}",
+            f"--tmpdir={self.folder}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--skip-name-resolve",
@@ -78,8 +80,7 @@ class MariaDB(Server):
             *binaries.arguments,
             *_user_argument(),
             f"--datadir={self.data}",
-            # A server that starts clears its temporary folder: in a shared one it would break another's running query.
-            f"--tmpdir={self.data}",
+            f"--tmpdir={self.folder}",
             f"--socket={self.folder / 'mariadb.sock'}",
             f"--pid-file={self.folder / 'mariadb.pid'}",
             f"--port={self.admin.port}",
