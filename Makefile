@@ -18,6 +18,8 @@ install = $(BIN)/python -m uv pip install --quiet --system-certs --python $(BIN)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 	@echo "Installing lms_etl into .venv ..."
 	@$(call install,-e .)
+# For a plain `dagster dev` in this folder, which else would take the production instance of dagster.yaml.
+	@grep -qs '^DAGSTER_HOME=' .env || echo "DAGSTER_HOME=$$($(BIN)/python -m lms_etl.instance)" >> .env
 	@touch $@
 
 .venv/developer: .venv/base

@@ -1,4 +1,7 @@
-"""Dagster's instance: the one DAGSTER_HOME names, else the embedded one in the home folder."""
+"""Dagster's instance: the one DAGSTER_HOME names, else the embedded one in the home folder.
+
+`python -m lms_etl.instance` makes it if need be and prints its folder.
+"""
 
 import os
 from pathlib import Path
@@ -26,3 +29,9 @@ def dagster_home(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ.setdefault("LMS_ETL_HOME", str(settings.home))
     return folder
+
+
+if __name__ == "__main__":
+    from lms_etl.settings import current
+
+    print(dagster_home(current()))  # noqa: T201
