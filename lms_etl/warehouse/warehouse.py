@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SETTING = "WAREHOUSE_DATABASE_URL"
-COURSES = "courses"
 
 
 class SchemaError(databases.DatabaseProblem):
@@ -210,7 +209,8 @@ class Warehouse:
         """
         import pandas as pd
 
-        query = sa.select(*(table.c[name] for name in columns or table.c.keys()))
+        chosen = [table.c[name] for name in columns or table.c.keys()]
+        query = sa.select(*chosen)
         if days is not None:
             span = table.c.extraction_date.between(min(days), max(days))
             query = query.where(
@@ -218,7 +218,6 @@ class Warehouse:
             )
         with self.reading() as connection:
             found = [tuple(row) for row in connection.execute(query)]
-        chosen = [table.c[name] for name in columns or table.c.keys()]
         values = zip(*found, strict=True) if found else ([] for _ in chosen)
         # Given types: pandas would look at every text, and make Arrow's of them where pyarrow is there.
         return pd.DataFrame(
