@@ -19,6 +19,7 @@ WORDS = {
     "SKIPPED": "completed",
     "FAILED": "failed",
     "MISSED": "failed",
+    "STOPPED": "failed",
 }
 """The documented status words of system 1, by the registry's status."""
 
@@ -35,7 +36,7 @@ _CHANGE = sa.update(runs).where(runs.c.id == sa.bindparam("run"))
 _BURIAL = (
     sa.update(runs)
     .where(runs.c.live_key == sa.bindparam("key"))
-    .values(status="FAILED", live_key=None, completed_at=sa.bindparam("now"), error=sa.bindparam("reason"))
+    .values(status="FAILED", live_key=None, completed_at=sa.bindparam("now"), error=sa.bindparam("cause"))
 )
 
 
@@ -75,7 +76,7 @@ def start(connection: sa.Connection, job: str, day: date | None, caller: Caller,
     of_this = {"job": job} if day is None else {"job": job, "day": day}
     attempts = connection.execute(_ATTEMPTS_ALL if day is None else _ATTEMPTS, of_this).scalar_one()
     if attempts:
-        connection.execute(_BURIAL, {"key": key, "now": now, "reason": DIED})
+        connection.execute(_BURIAL, {"key": key, "now": now, "cause": DIED})
     row = connection.execute(
         _INSERTION,
         {
@@ -107,10 +108,10 @@ def progress(connection: sa.Connection, run: int, offset: int, numrow: int) -> N
     connection.execute(_CHANGE, {"run": run, **values})
 
 
-def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, counters: Counters) -> None:
-    """Turns the row SUCCESS with its counters; belongs into the transaction that changes the facts."""
+def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, counters: Counters) -> datetime:
+    """Turns the row SUCCESS with its counters and returns when; belongs into the transaction that changes the facts."""
     columns = {f"rows_{name}": value for name, value in asdict(counters).items() if name != "source_max_id"}
-    _close(
+    return _close(
         connection,
         run,
         started,
@@ -127,24 +128,24 @@ def fail(connection: sa.Connection, run: int, started: datetime, error: str) -> 
     _close(connection, run, started, status="FAILED", error=error)
 
 
-def _close(connection: sa.Connection, run: int, started: datetime, **values: Any) -> None:
+def _close(connection: sa.Connection, run: int, started: datetime, **values: Any) -> datetime:
     now = utc_now()
     duration = round((now - started).total_seconds(), 3)
     closed = {"live_key": None, "heartbeat_at": now, "completed_at": now, "duration_seconds": duration}
     connection.execute(_CHANGE, {"run": run, **closed, **values})
+    return now
 
 
-def finished_days(
-    connection: sa.Connection, job: str, days: list[date], root_run_id: str | None = None
-) -> dict[date, int]:
-    """Of the days asked for, those with a successful run and its id; with `root_run_id` only runs of that lineage."""
+def loaded_by(connection: sa.Connection, job: str, days: list[date], root_run_id: str) -> dict[date, int]:
+    """Of the days asked for, those that runs of one lineage in Dagster loaded, with the id of the newest run."""
     if not days:
         return {}
     query = sa.select(runs.c.target_date, sa.func.max(runs.c.id)).where(
-        runs.c.job_name == job, runs.c.status == "SUCCESS", runs.c.target_date.between(min(days), max(days))
+        runs.c.job_name == job,
+        runs.c.status == "SUCCESS",
+        runs.c.target_date.between(min(days), max(days)),
+        runs.c.root_run_id == root_run_id,
     )
-    if root_run_id is not None:
-        query = query.where(runs.c.root_run_id == root_run_id)
     found = dict(connection.execute(query.group_by(runs.c.target_date)).all())
     return {day: found[day] for day in days if day in found}
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration: what `lms-etl migrate` brings a warehouse to."""
 
 metadata = sa.MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
@@ -170,7 +170,7 @@ etl_job_runs = _table(
     sa.Column("job_name", sa.String(100), nullable=False, comment="activity_counts, user_counts, user_activity, ..."),
     sa.Column("target_date", sa.Date, comment="Local day that the run loads; NULL for a snapshot"),
     sa.Column("trigger", sa.String(20), nullable=False, comment="schedule, sensor, api, cli, backfill or ui"),
-    sa.Column("status", sa.String(10), nullable=False, comment="QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED"),
+    sa.Column("status", sa.String(10), nullable=False, comment="QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED"),
     sa.Column("live_key", sa.String(120), unique=True, comment="job:day while queued or running, else NULL"),
     sa.Column(
         "attempt", sa.Integer, nullable=False, server_default="1", comment="1 for the first run of a job and day"
@@ -194,8 +194,34 @@ etl_job_runs = _table(
     sa.Column("requested_at", Moment, nullable=False, server_default=Now(), comment="UTC"),
     sa.Column("started_at", Moment, comment="UTC"),
     sa.Column("completed_at", Moment, comment="UTC"),
+    sa.Column("reason", Text, comment="Why it was asked for, skipped, missed or stopped"),
+    sa.Column("late", sa.SmallInteger, nullable=False, server_default="0", comment="1 if the day's window was closed"),
+    sa.Column("forced", sa.SmallInteger, nullable=False, server_default="0", comment="1 if asked for with force"),
+    sa.Column("stop_requested_at", Moment, comment="When somebody asked it to stop, UTC"),
     sa.Index("ix_etl_job_runs_day", "job_name", "target_date", "status"),
+    sa.Index("ix_etl_job_runs_completed_at", "completed_at"),
+    sa.Index("ix_etl_job_runs_dagster_run_id", "dagster_run_id"),
     comment="Every run of every job and day: registry and queue",
+)
+
+etl_days = _table(
+    "etl_days",
+    sa.Column("job_name", sa.String(100), primary_key=True, comment="activity_counts, user_counts, user_activity, ..."),
+    sa.Column("target_date", sa.Date, primary_key=True, comment="Local day of the site"),
+    sa.Column(
+        "state", sa.String(10), comment="met, late or missed; NULL before the window closes or the day is loaded"
+    ),
+    sa.Column(
+        "margin_minutes", sa.Integer, comment="Minutes from the first load to the window's end, below 0 when late"
+    ),
+    sa.Column("first_completed_at", Moment, comment="First successful load, UTC"),
+    sa.Column("last_completed_at", Moment, comment="Last successful load, UTC"),
+    sa.Column("missed_at", Moment, comment="When the window closed without a load, UTC"),
+    sa.Column("run_id", sa.BigInteger, comment="etl_job_runs.id of the last successful load"),
+    sa.Column("rows_read", sa.BigInteger, comment="Rows of the source that the last load was made of"),
+    sa.Column("source_max_id", sa.BigInteger, comment="Largest source id that the last load has seen"),
+    sa.Column("reason", Text, comment="Why it is late or missed"),
+    comment="The receipt of every job and day: kept for ever, also when finished runs are purged from the registry",
 )
 
 VIEWS = {

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from lms_etl import databases
 from lms_etl.settings import Settings
-from lms_etl.warehouse import bulk, registry, tables
+from lms_etl.warehouse import bulk, receipts, registry, tables
 from lms_etl.warehouse.locks import locked
 
 if TYPE_CHECKING:
@@ -178,7 +178,10 @@ class Warehouse:
             load = Load(connection, table, day, batch, run, self._report_progress)
             try:
                 yield load
-                registry.succeed(connection, run, started, load.rows, load.counters)
+                done = registry.succeed(connection, run, started, load.rows, load.counters)
+                if day is not None:
+                    counters = load.counters
+                    receipts.record(connection, job, day, run, done, counters.read, counters.source_max_id)
                 connection.commit()
             except BaseException as error:
                 self._record_failure(connection, run, started, error)
@@ -228,9 +231,11 @@ class Warehouse:
         )
 
     def finished_days(self, job: str, days: list[date], root_run_id: str | None = None) -> dict[date, int]:
-        """Days of `days` that the registry holds as loaded, with the id of the run."""
+        """Days of `days` that are loaded, with the id of the run; with `root_run_id` only those its lineage loaded."""
         with self.reading() as connection:
-            return registry.finished_days(connection, job, days, root_run_id)
+            if root_run_id is None:
+                return receipts.loaded_days(connection, job, days)
+            return registry.loaded_by(connection, job, days, root_run_id)
 
     def newest_day(self, table: sa.Table) -> date | None:
         """The last day with rows in the table."""

@@ -132,7 +132,7 @@ def test_one_live_row_of_a_job_and_day_is_enforced_by_the_database(warehouse: Wa
 def test_every_status_has_its_documented_word() -> None:
     assert registry.WORDS == {
         None: "not_started", "QUEUED": "queued", "RUNNING": "running", "SUCCESS": "completed", "SKIPPED": "completed",
-        "FAILED": "failed", "MISSED": "failed",
+        "FAILED": "failed", "MISSED": "failed", "STOPPED": "failed",
     }  # fmt: skip
     named = set(str(RUNS.c.status.comment).split())
     assert set(registry.WORDS) - {None} == named

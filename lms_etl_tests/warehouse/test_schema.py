@@ -14,9 +14,9 @@ from alembic.script import ScriptDirectory
 from lms_etl import statements
 from lms_etl.warehouse import reference, schema, tables
 from lms_etl.warehouse.warehouse import SchemaError, Warehouse
-from lms_etl_tests.warehouse.rows import load, views_of, warehouse_at
+from lms_etl_tests.warehouse.rows import load, runs, views_of, warehouse_at
 
-DOCUMENTED = {"activity_counts_etl", "user_counts_etl", "user_activity_etl", "courses", "etl_job_runs"}
+DOCUMENTED = {"activity_counts_etl", "user_counts_etl", "user_activity_etl", "courses", "etl_job_runs", "etl_days"}
 COLUMNS = [column for table in tables.metadata.sorted_tables for column in table.columns]
 
 
@@ -81,6 +81,21 @@ def test_the_schema_can_go_down_to_nothing_and_up_again(warehouse: Warehouse) ->
     assert schema.migrate(warehouse) == (None, tables.SCHEMA_VERSION)
     assert table_names(warehouse) == DOCUMENTED
     assert load(warehouse, {1: 10}).inserted == 1
+
+
+def test_days_loaded_before_there_were_receipts_keep_counting_as_loaded(warehouse: Warehouse) -> None:
+    load(warehouse, {1: 10})
+    load(warehouse, {1: 12}, rows_read=50, source_max_id=4711)
+    with warehouse.engine.begin() as connection:
+        first = connection.execute(sa.select(sa.func.min(tables.etl_days.c.first_completed_at))).scalar_one()
+        command.downgrade(schema.alembic_config(connection), "0001")
+    schema.migrate(warehouse)
+    with warehouse.reading() as connection:
+        [receipt] = connection.execute(sa.select(tables.etl_days)).mappings()
+    newest = runs(warehouse)[-1]["id"]
+    assert (receipt["run_id"], receipt["rows_read"], receipt["source_max_id"]) == (newest, 50, 4711)
+    assert receipt["first_completed_at"] == first < receipt["last_completed_at"]
+    assert receipt["state"] is None
 
 
 def test_a_current_schema_is_accepted(warehouse: Warehouse) -> None:

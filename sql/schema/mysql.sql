@@ -35,12 +35,26 @@ CREATE TABLE courses (
 	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
 	CONSTRAINT pk_courses PRIMARY KEY (moodle_course_id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Courses of Moodle as last seen, one row a course';
+CREATE TABLE etl_days (
+	job_name VARCHAR(100) NOT NULL COMMENT 'activity_counts, user_counts, user_activity, ...',
+	target_date DATE NOT NULL COMMENT 'Local day of the site',
+	state VARCHAR(10) COMMENT 'met, late or missed; NULL before the window closes or the day is loaded',
+	margin_minutes INTEGER COMMENT 'Minutes from the first load to the window''s end, below 0 when late',
+	first_completed_at DATETIME(6) COMMENT 'First successful load, UTC',
+	last_completed_at DATETIME(6) COMMENT 'Last successful load, UTC',
+	missed_at DATETIME(6) COMMENT 'When the window closed without a load, UTC',
+	run_id BIGINT COMMENT 'etl_job_runs.id of the last successful load',
+	rows_read BIGINT COMMENT 'Rows of the source that the last load was made of',
+	source_max_id BIGINT COMMENT 'Largest source id that the last load has seen',
+	reason LONGTEXT COMMENT 'Why it is late or missed',
+	CONSTRAINT pk_etl_days PRIMARY KEY (job_name, target_date)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='The receipt of every job and day: kept for ever, also when finished runs are purged from the registry';
 CREATE TABLE etl_job_runs (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
 	job_name VARCHAR(100) NOT NULL COMMENT 'activity_counts, user_counts, user_activity, ...',
 	target_date DATE COMMENT 'Local day that the run loads; NULL for a snapshot',
 	`trigger` VARCHAR(20) NOT NULL COMMENT 'schedule, sensor, api, cli, backfill or ui',
-	status VARCHAR(10) NOT NULL COMMENT 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED',
+	status VARCHAR(10) NOT NULL COMMENT 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED',
 	live_key VARCHAR(120) COMMENT 'job:day while queued or running, else NULL',
 	attempt INTEGER NOT NULL COMMENT '1 for the first run of a job and day' DEFAULT '1',
 	progress_offset BIGINT NOT NULL COMMENT 'Rows loaded so far' DEFAULT '0',
@@ -60,9 +74,15 @@ CREATE TABLE etl_job_runs (
 	requested_at DATETIME(6) NOT NULL COMMENT 'UTC' DEFAULT current_timestamp(6),
 	started_at DATETIME(6) COMMENT 'UTC',
 	completed_at DATETIME(6) COMMENT 'UTC',
+	reason LONGTEXT COMMENT 'Why it was asked for, skipped, missed or stopped',
+	late SMALLINT NOT NULL COMMENT '1 if the day''s window was closed' DEFAULT '0',
+	forced SMALLINT NOT NULL COMMENT '1 if asked for with force' DEFAULT '0',
+	stop_requested_at DATETIME(6) COMMENT 'When somebody asked it to stop, UTC',
 	CONSTRAINT pk_etl_job_runs PRIMARY KEY (id),
 	UNIQUE (live_key)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Every run of every job and day: registry and queue';
+CREATE INDEX ix_etl_job_runs_completed_at ON etl_job_runs (completed_at);
+CREATE INDEX ix_etl_job_runs_dagster_run_id ON etl_job_runs (dagster_run_id);
 CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
 CREATE TABLE user_activity_etl (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,

@@ -66,6 +66,32 @@ COMMENT ON COLUMN courses.unit_id IS 'Id of the second category on the path, NUL
 COMMENT ON COLUMN courses.unit IS 'Name of the second category on the path';
 COMMENT ON COLUMN courses.created_at IS 'First loaded, UTC';
 COMMENT ON COLUMN courses.updated_at IS 'Last changed, UTC';
+CREATE TABLE etl_days (
+	job_name VARCHAR(100) NOT NULL,
+	target_date DATE NOT NULL,
+	state VARCHAR(10),
+	margin_minutes INTEGER,
+	first_completed_at TIMESTAMP WITHOUT TIME ZONE,
+	last_completed_at TIMESTAMP WITHOUT TIME ZONE,
+	missed_at TIMESTAMP WITHOUT TIME ZONE,
+	run_id BIGINT,
+	rows_read BIGINT,
+	source_max_id BIGINT,
+	reason TEXT,
+	CONSTRAINT pk_etl_days PRIMARY KEY (job_name, target_date)
+);
+COMMENT ON TABLE etl_days IS 'The receipt of every job and day: kept for ever, also when finished runs are purged from the registry';
+COMMENT ON COLUMN etl_days.job_name IS 'activity_counts, user_counts, user_activity, ...';
+COMMENT ON COLUMN etl_days.target_date IS 'Local day of the site';
+COMMENT ON COLUMN etl_days.state IS 'met, late or missed; NULL before the window closes or the day is loaded';
+COMMENT ON COLUMN etl_days.margin_minutes IS 'Minutes from the first load to the window''s end, below 0 when late';
+COMMENT ON COLUMN etl_days.first_completed_at IS 'First successful load, UTC';
+COMMENT ON COLUMN etl_days.last_completed_at IS 'Last successful load, UTC';
+COMMENT ON COLUMN etl_days.missed_at IS 'When the window closed without a load, UTC';
+COMMENT ON COLUMN etl_days.run_id IS 'etl_job_runs.id of the last successful load';
+COMMENT ON COLUMN etl_days.rows_read IS 'Rows of the source that the last load was made of';
+COMMENT ON COLUMN etl_days.source_max_id IS 'Largest source id that the last load has seen';
+COMMENT ON COLUMN etl_days.reason IS 'Why it is late or missed';
 CREATE TABLE etl_job_runs (
 	id BIGSERIAL NOT NULL,
 	job_name VARCHAR(100) NOT NULL,
@@ -91,16 +117,22 @@ CREATE TABLE etl_job_runs (
 	requested_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
 	started_at TIMESTAMP WITHOUT TIME ZONE,
 	completed_at TIMESTAMP WITHOUT TIME ZONE,
+	reason TEXT,
+	late SMALLINT DEFAULT '0' NOT NULL,
+	forced SMALLINT DEFAULT '0' NOT NULL,
+	stop_requested_at TIMESTAMP WITHOUT TIME ZONE,
 	CONSTRAINT pk_etl_job_runs PRIMARY KEY (id),
 	UNIQUE (live_key)
 );
+CREATE INDEX ix_etl_job_runs_completed_at ON etl_job_runs (completed_at);
+CREATE INDEX ix_etl_job_runs_dagster_run_id ON etl_job_runs (dagster_run_id);
 CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
 COMMENT ON TABLE etl_job_runs IS 'Every run of every job and day: registry and queue';
 COMMENT ON COLUMN etl_job_runs.id IS 'Number of the row';
 COMMENT ON COLUMN etl_job_runs.job_name IS 'activity_counts, user_counts, user_activity, ...';
 COMMENT ON COLUMN etl_job_runs.target_date IS 'Local day that the run loads; NULL for a snapshot';
 COMMENT ON COLUMN etl_job_runs.trigger IS 'schedule, sensor, api, cli, backfill or ui';
-COMMENT ON COLUMN etl_job_runs.status IS 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED';
+COMMENT ON COLUMN etl_job_runs.status IS 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED';
 COMMENT ON COLUMN etl_job_runs.live_key IS 'job:day while queued or running, else NULL';
 COMMENT ON COLUMN etl_job_runs.attempt IS '1 for the first run of a job and day';
 COMMENT ON COLUMN etl_job_runs.progress_offset IS 'Rows loaded so far';
@@ -120,6 +152,10 @@ COMMENT ON COLUMN etl_job_runs.heartbeat_at IS 'Last sign of life, UTC';
 COMMENT ON COLUMN etl_job_runs.requested_at IS 'UTC';
 COMMENT ON COLUMN etl_job_runs.started_at IS 'UTC';
 COMMENT ON COLUMN etl_job_runs.completed_at IS 'UTC';
+COMMENT ON COLUMN etl_job_runs.reason IS 'Why it was asked for, skipped, missed or stopped';
+COMMENT ON COLUMN etl_job_runs.late IS '1 if the day''s window was closed';
+COMMENT ON COLUMN etl_job_runs.forced IS '1 if asked for with force';
+COMMENT ON COLUMN etl_job_runs.stop_requested_at IS 'When somebody asked it to stop, UTC';
 CREATE TABLE user_activity_etl (
 	id BIGSERIAL NOT NULL,
 	moodle_course_id BIGINT NOT NULL,

@@ -35,6 +35,20 @@ CREATE TABLE courses (
 	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
 	CONSTRAINT pk_courses PRIMARY KEY (moodle_course_id)
 );
+CREATE TABLE etl_days (
+	job_name VARCHAR(100) NOT NULL,
+	target_date DATE NOT NULL,
+	state VARCHAR(10),
+	margin_minutes INTEGER,
+	first_completed_at DATETIME,
+	last_completed_at DATETIME,
+	missed_at DATETIME,
+	run_id BIGINT,
+	rows_read BIGINT,
+	source_max_id BIGINT,
+	reason TEXT,
+	CONSTRAINT pk_etl_days PRIMARY KEY (job_name, target_date)
+);
 CREATE TABLE etl_job_runs (
 	id INTEGER NOT NULL,
 	job_name VARCHAR(100) NOT NULL,
@@ -60,9 +74,15 @@ CREATE TABLE etl_job_runs (
 	requested_at DATETIME DEFAULT current_timestamp NOT NULL,
 	started_at DATETIME,
 	completed_at DATETIME,
+	reason TEXT,
+	late SMALLINT DEFAULT '0' NOT NULL,
+	forced SMALLINT DEFAULT '0' NOT NULL,
+	stop_requested_at DATETIME,
 	CONSTRAINT pk_etl_job_runs PRIMARY KEY (id),
 	UNIQUE (live_key)
 );
+CREATE INDEX ix_etl_job_runs_completed_at ON etl_job_runs (completed_at);
+CREATE INDEX ix_etl_job_runs_dagster_run_id ON etl_job_runs (dagster_run_id);
 CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
 CREATE TABLE user_activity_etl (
 	id INTEGER NOT NULL,
