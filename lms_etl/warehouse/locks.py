@@ -36,7 +36,7 @@ def locked(connection: sa.Connection, name: str, wait: float = 0) -> Iterator[No
     deadline = time.monotonic() + wait
     while not connection.execute(sa.text(take), {"key": key}).scalar():
         if time.monotonic() >= deadline:
-            raise _already_running(name)
+            raise already_running(name)
         time.sleep(_LOOK_AGAIN_SECONDS)
     try:
         yield
@@ -66,10 +66,11 @@ def _file_lock(connection: sa.Connection, name: str, wait: float) -> Iterator[No
         with filelock.FileLock(folder / name.replace(":", "."), timeout=wait, blocking=wait > 0):
             yield
     except filelock.Timeout:
-        raise _already_running(name) from None
+        raise already_running(name) from None
 
 
-def _already_running(name: str) -> AlreadyRunningError:
+def already_running(name: str) -> AlreadyRunningError:
+    """The documented error for the lock or live key `job:day`."""
     job, _, day = name.partition(":")
     return AlreadyRunningError(
         f"ETL process is already running: {job} of {day}. "
