@@ -209,6 +209,8 @@ def _sqlite_reader(url: sa.URL, setting: str, timeout: int) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.execute("pragma query_only = on")
+        # SQLite has it of its own from 3.44 on.
+        connection.create_function("concat_ws", -1, lambda separator, *values: separator.join(map(str, values)))
         connection.set_progress_handler(
             lambda: time.monotonic() > deadline.get(id(connection), float("inf")), _SQLITE_STEPS
         )

@@ -7,7 +7,7 @@ before it still count in Dagster, and those after it are not tried: numbers neve
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +48,27 @@ class Rows:
     rows_read: int | None = None
     source_max_id: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def enter(self, load: Load) -> dict[str, Any]:
+        """Makes them the stored rows of the day; returns the metadata."""
+        load.replace(self.columns, self.rows_read, self.source_max_id)
+        return self.metadata
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Rows of one day that the warehouse makes itself, by sql/warehouse/<name>.sql in parts of its rows."""
+
+    name: str
+    parameters: dict[str, Any]
+    parts: Sequence[dict[str, Any]]
+    totals: Sequence[str] = ()
+    """Columns whose sums the metadata tells."""
+
+    def enter(self, load: Load) -> dict[str, Any]:
+        """Makes the rows in the warehouse; returns the metadata."""
+        load.derive(self.name, self.parameters, self.parts)
+        return {column: load.total(column) for column in self.totals}
 
 
 @dataclass
@@ -91,12 +112,12 @@ class DayRuns:
             self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
         return self
 
-    def load(self, day: LocalDay, prepare: Callable[[], Rows]) -> None:
+    def load(self, day: LocalDay, prepare: Callable[[], Rows | Derivation]) -> None:
         """Loads a day with the rows that `prepare` returns, after all days before it; returns before it is written.
 
         An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here.
         """
-        prepared: Rows | Exception
+        prepared: Rows | Derivation | Exception
         try:
             prepared = prepare()
         except Exception as error:
@@ -111,7 +132,7 @@ class DayRuns:
         while len(self.writing) > waiting:
             self.writing.popleft().result()
 
-    def _write(self, day: LocalDay, prepared: Rows | Exception) -> None:
+    def _write(self, day: LocalDay, prepared: Rows | Derivation | Exception) -> None:
         if self.broken:
             return
         start = time.perf_counter()
@@ -119,12 +140,12 @@ class DayRuns:
             with self.warehouse.loading(self.job, self.table, day.date, self.caller, self.batch) as load:
                 if isinstance(prepared, Exception):
                     raise prepared  # noqa: TRY301
-                load.replace(prepared.columns, prepared.rows_read, prepared.source_max_id)
+                metadata = prepared.enter(load)
         except BaseException:
             self.broken = True
             raise
         receipt = self._receipt(load, day, time.perf_counter() - start)
-        self.finished[day.key] = {**receipt, **prepared.metadata}
+        self.finished[day.key] = {**receipt, **metadata}
         told = {"job": self.job, "done": len(self.finished), "total": len(self.days)}
         PROGRESS.info("%s %s: %s rows", self.job, day.key, load.rows, extra=told)
 

@@ -1,18 +1,17 @@
 """The assets of system 1: courses, views and people by day, and the report that joins them."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-import pandas as pd
 import sqlalchemy as sa
 
 from lms_etl.activity import pictures, report
-from lms_etl.day_runs import DayRun, DayRuns, Rows, caller_of, permanent_failures
+from lms_etl.day_runs import DayRun, DayRuns, Derivation, Rows, caller_of, permanent_failures
 from lms_etl.days import LocalDay, daily_partitions, last_complete_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import DayViews, Moodle
@@ -23,8 +22,6 @@ from lms_etl.warehouse.warehouse import Warehouse
 local_days = daily_partitions(current().start_date, current().zone)
 GROUP = "activity"
 OWNERS = ["team:data-engineering"]
-DAYS_AT_ONCE = 31
-"""Days whose rows are read from the warehouse and merged together; bounds the memory of a long backfill."""
 
 
 def described(table: sa.Table) -> dict[str, Any]:
@@ -160,12 +157,9 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
     """
     with DayRuns(context, config, warehouse, tables.user_activity, warehouse.settings.merge_batch_size) as run:
         wait_for_counts(warehouse, [day.date for day in run.days])
-        listed = warehouse.frame(tables.courses)
-        for first in range(0, len(run.days), DAYS_AT_ONCE):
-            part = run.days[first : first + DAYS_AT_ONCE]
-            reports = merged(warehouse, listed, [day.date for day in part])
-            for day in part:
-                run.load(day, lambda: next(reports))  # noqa: B023
+        parts = parts_of_the_report(warehouse)
+        for day in run.days:
+            run.load(day, lambda: Derivation("user_activity", {}, parts, totals=["total_views"]))
         run.settle()
         if run.days:
             run.describe(run.days[-1], pictures.of_the_day(warehouse, run.days[-1].date))
@@ -183,14 +177,12 @@ def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
             )
 
 
-def merged(warehouse: Warehouse, listed: pd.DataFrame, days: list[date]) -> Iterator[Rows]:
-    """Yields the rows of the report for each day; reads all of the days with two queries."""
-    counted = ["extraction_date", *tables.loaded_columns(tables.activity_counts)]
-    views = warehouse.frame(tables.activity_counts, days, counted)
-    people = warehouse.frame(tables.user_counts, days, ["extraction_date", "courseid", "num_students", "num_teachers"])
-    whole = report.user_activity(listed, views, people, days)
-    values = bulk.columns_of(whole[tables.loaded_columns(tables.user_activity)])
-    height = len(whole) // len(days)
-    for first in range(0, height * len(days), height) if height else [0] * len(days):
-        columns = {name: column[first : first + height] for name, column in values.items()}
-        yield Rows(columns, metadata={"total_views": sum(columns["total_views"])})
+def parts_of_the_report(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The reported courses in ranges of ids, each a batch of the merge."""
+    course = tables.courses.c
+    query = sa.select(course.moodle_course_id).where(course.visible == 1, course.category_idnumber.is_not(None))
+    with warehouse.reading() as connection:
+        ids = connection.execute(query.order_by(course.moodle_course_id)).scalars().all()
+    size = warehouse.settings.merge_batch_size
+    batches = [ids[first : first + size] for first in range(0, len(ids), size)]
+    return [{"first_course": batch[0], "last_course": batch[-1]} for batch in batches]

@@ -27,6 +27,9 @@ COMPONENTS = dict(
 )
 """Moodle's component of each kind. A page counts as a video: so the report defines it."""
 
+ACTIVITY_COLUMNS = ("courseid", *VIEWS, "first_viewed", "last_viewed", "viewed_rows")
+PEOPLE_COLUMNS = ("courseid", "num_students", "num_teachers", "assignments")
+
 _EVERY_ID = (0, 2**62)
 _DENSE = 2.0
 """Ids per row up to which a day is read by primary key; a restored course can stretch its ids over the whole log."""
@@ -77,14 +80,15 @@ class Moodle:
         """Views of one local day, a row per course with a viewed module.
 
         int64 columns: courseid (0 for none), the six of VIEWS, first_viewed and last_viewed (unix seconds),
-        viewed_rows; with the option student_views also that, else no such column.
+        viewed_rows (ACTIVITY_COLUMNS); with the option student_views also that, else no such column.
         """
         with self.reading() as connection:
             bounds, parameters = self._window(connection, day)
-            frame = self._integers(connection, "activity_counts", parameters)
+            frame = self._integers(connection, "activity_counts", ACTIVITY_COLUMNS, parameters)
             if self.settings.student_views:
                 roles = _by_kind("student", self.settings.student_roles)
-                students = self._integers(connection, "student_views", {**parameters, **roles})
+                columns = ("courseid", "student_views")
+                students = self._integers(connection, "student_views", columns, {**parameters, **roles})
                 frame = frame.merge(students, on="courseid", how="left").fillna({"student_views": 0}).astype("int64")
         return DayViews(frame, bounds)
 
@@ -107,7 +111,7 @@ class Moodle:
             "now": now,
         }
         with self.reading() as connection:
-            return self._integers(connection, "user_counts", parameters)
+            return self._integers(connection, "user_counts", PEOPLE_COLUMNS, parameters)
 
     def courses(self) -> "pd.DataFrame":
         """All courses with the columns COURSE_COLUMNS, ids and visible as int64, texts as Python strings or None."""
@@ -156,19 +160,19 @@ class Moodle:
             "any_object": int(not self.settings.require_objecttable),
         }
 
-    def _integers(self, connection: sa.Connection, name: str, parameters: dict[str, Any]) -> "pd.DataFrame":
+    def _integers(
+        self, connection: sa.Connection, name: str, columns: tuple[str, ...], parameters: dict[str, Any]
+    ) -> "pd.DataFrame":
+        """The rows of a statement that gives whole numbers only, by its first column; int64."""
         import numpy as np
         import pandas as pd
 
-        result = self._rows(connection, name, parameters)
-        columns = list(result.keys())
-        # As tuples: numpy asks each SQLAlchemy row for __array__ and friends, at the cost of an exception each.
-        rows = [tuple(row) for row in result]
-        values = np.array(rows, dtype="int64") if rows else np.empty((0, len(columns)), dtype="int64")
-        return pd.DataFrame(values, columns=columns)
+        packed = self._rows(connection, name, parameters, packed=columns).scalars().all()
+        values = np.fromstring(" ".join(packed), dtype="int64", sep=" ").reshape(len(packed), len(columns))
+        return pd.DataFrame(values[values[:, 0].argsort()], columns=list(columns))
 
     def _rows(
-        self, connection: sa.Connection, name: str, parameters: dict[str, Any]
+        self, connection: sa.Connection, name: str, parameters: dict[str, Any], packed: tuple[str, ...] = ()
     ) -> sa.CursorResult[*tuple[Any, ...]]:
         lists = [key for key, value in parameters.items() if isinstance(value, list)]
         statement = statements.statement(
@@ -176,6 +180,7 @@ class Moodle:
             self.settings.moodle_table_prefix,
             numbers=tuple(key for key in lists if key.endswith("_ids")),
             words=tuple(key for key in lists if key.endswith("_archetypes")),
+            packed=packed,
         )
         return connection.execute(statement, parameters)
 

@@ -4,16 +4,17 @@ One load is one transaction under one lock: compare with what is stored, change 
 commit. A day that is loaded again with the same rows changes nothing, not even updated_at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from lms_etl import databases
+from lms_etl import databases, statements
 from lms_etl.settings import Settings
 from lms_etl.warehouse import bulk, receipts, registry, tables
 from lms_etl.warehouse.locks import locked
@@ -63,6 +64,33 @@ class Load:
         if stored:
             columns = self._change(key, columns, stored)
         self._insert(columns)
+
+    def derive(self, name: str, parameters: dict[str, Any], parts: Sequence[dict[str, Any]]) -> None:
+        """Makes the stored rows of the day equal to what sql/warehouse/<name>.sql selects, in the given parts.
+
+        The statement gives `tables.loaded_columns(table)` for `:day`, `parameters` and those of a part; together the
+        parts are all rows. Rows of a new day never leave the database, which takes a fifth of the time.
+        """
+        selected = _derived(name, self.table)
+        asked = [{"day": self.day, **parameters, **part} for part in parts]
+        if self._stored():
+            found = [row for each in asked for row in self.connection.execute(selected, each)]
+            values = zip(*found, strict=True) if found else repeat(())
+            self.replace(dict(zip(tables.loaded_columns(self.table), map(list, values), strict=False)))
+            return
+        insertion = _insertion(name, self.table)
+        for number, each in enumerate(asked, 1):
+            added = self.connection.execute(insertion, {**each, "now": registry.utc_now()}).rowcount
+            self.counters.inserted += added
+            self.rows += added
+            if number < len(asked):
+                self.report_progress(self.run, number, len(asked))
+        self.counters.read = self.rows
+
+    def total(self, column: str) -> int:
+        """The sum of a column over the day as it is loaded now."""
+        summed = sa.select(sa.func.sum(self.table.c[column])).where(*self._of_this_day())
+        return int(self.connection.execute(summed).scalar() or 0)
 
     def _stored(self) -> dict[int, tuple[Any, ...]]:
         """Loaded columns of the stored rows by key."""
@@ -130,6 +158,24 @@ def _stored_rows(table: sa.Table, of_a_day: bool) -> sa.Select[Any]:
     """Key and loaded columns; made once for each table, since it runs at every load."""
     query = sa.select(table.c[tables.key_column(table)], *(table.c[name] for name in tables.loaded_columns(table)))
     return query.where(table.c.extraction_date == sa.bindparam("day")) if of_a_day else query
+
+
+@cache
+def _derived(name: str, table: sa.Table) -> sa.TextualSelect:
+    """sql/warehouse/<name>.sql with the types of the table's columns and of its parameters."""
+    text = statements.statement(f"warehouse/{name}").bindparams(sa.bindparam("day", type_=sa.Date))
+    return text.columns(*(table.c[column] for column in tables.loaded_columns(table)))
+
+
+@cache
+def _insertion(name: str, table: sa.Table) -> sa.TextClause:
+    """Adds what the statement selects to the table."""
+    names = ", ".join(tables.loaded_columns(table))
+    text = (
+        f"insert into {table.name} ({names}, extraction_date, created_at, updated_at) "
+        f"select {names}, :day, :now, :now from ({statements.text(f'warehouse/{name}')}) derived"
+    )
+    return sa.text(text).bindparams(sa.bindparam("day", type_=sa.Date), sa.bindparam("now", type_=tables.Moment))
 
 
 class Warehouse:

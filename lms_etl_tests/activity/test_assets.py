@@ -183,19 +183,3 @@ def test_people_of_the_last_complete_day_are_observed_and_older_days_say_current
     assert set(zip(map(str, rows["extraction_date"]), rows["basis"], strict=True)) == {
         ("2026-03-23", "current"), ("2026-03-24", "observed"),
     }  # fmt: skip
-
-
-def test_memory_holds_a_month_at_most(small_etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The merge reads bounded parts of the warehouse however long the range is."""
-    asked: list[int] = []
-    read = small_etl.warehouse.frame
-
-    def noted(table: Any, days: list[date] | None = None, columns: list[str] | None = None) -> Any:
-        asked.append(len(days or []))
-        return read(table, days, columns)
-
-    monkeypatch.setattr(small_etl.warehouse, "frame", noted)
-    fill(small_etl.site)
-    assert small_etl.run("2026-01-01", "2026-03-24").success
-    assert max(asked) == 31
-    assert sum(asked) == 2 * 83 + 1

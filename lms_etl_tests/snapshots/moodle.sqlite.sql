@@ -23,7 +23,6 @@ where l.id between ? and ?
   and l.action = 'viewed'
   and (? = 1 or l.target = 'course_module')
 group by coalesce(l.courseid, 0)
-order by courseid
 
 -- categories.sql
 -- One row is one course category; path lists the ids from the top category down to it, `/2/7/31`.
@@ -120,7 +119,6 @@ where ctx.contextlevel = 50
       )
   )
 group by ctx.instanceid
-order by courseid
 
 -- views_by_component.sql
 -- One row is one kind of activity: its views of one day at the whole site, to compare with what was loaded.

@@ -22,4 +22,3 @@ where l.id between :first_id and :last_id
   and l.action = 'viewed'
   and (:any_target = 1 or l.target = 'course_module')
 group by coalesce(l.courseid, 0)
-order by courseid

@@ -28,4 +28,3 @@ where ctx.contextlevel = 50
       )
   )
 group by ctx.instanceid
-order by courseid
