@@ -242,10 +242,35 @@ def test_dense_and_sparse_ids_give_the_same_rows(site: Site, monkeypatch: pytest
         monkeypatch.setattr(source, "_DENSE", ids_per_row)
         read = site.moodle(student_views=True).activity_counts(site.day(MARCH_22))
         found.append(read.frame.to_dict("records"))
-        bounds.append((read.bounds.first_id, read.bounds.last_id))
+        bounds.append((read.bounds.ids, read.bounds.other_ids))
     assert found[0] == found[1]
     assert found[0][0]["video_views"] == found[0][0]["student_views"] == 4
-    assert bounds == [(0, 2**62), (1, 7)]
+    assert bounds == [((0, 2**62), (1, 0)), ((1, 7), (1, 0))]
+
+
+def test_a_day_with_restored_rows_is_read_in_two_ranges_of_ids(site: Site) -> None:
+    algebra = site.course("ALG")
+    site.view(algebra, at=f"{MARCH_22} 09:00", times=3)
+    site.view(algebra, at="2026-03-24 09:00", times=3)
+    for number in range(2):
+        site.view(algebra, "mod_quiz", at=f"{MARCH_22} 11:00", id=1_000_000 + number)
+    views, bounds = site.moodle().activity_counts(site.day(MARCH_22))
+    assert (bounds.ids, bounds.other_ids, bounds.log_rows) == ((1, 3), (1_000_000, 1_000_001), 5)
+    assert views[["video_views", "quiz_views"]].to_numpy().tolist() == [[3, 2]]
+    assert site.moodle().views_by_component(site.day(MARCH_22))["quiz_views"] == 2
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ([(3, 9)], ((3, 9), (1, 0))),
+        ([(3, 9), (90, 95)], ((3, 9), (90, 95))),
+        ([(3, 9), (12, 20), (900, 950)], ((3, 20), (900, 950))),
+        ([(3, 9), (800, 850), (900, 950)], ((3, 9), (800, 950))),
+    ],
+)
+def test_blocks_of_ids_are_split_at_their_widest_gap(blocks: list[Any], expected: Any) -> None:
+    assert source.split_at_widest_gap(blocks) == expected
 
 
 def test_an_empty_day_is_an_empty_frame_with_its_columns_and_types(site: Site) -> None:

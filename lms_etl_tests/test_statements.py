@@ -142,11 +142,12 @@ EXPLAIN = {
 }
 
 
-@pytest.mark.parametrize("name", ["activity_counts", "views_by_component", "day_bounds"])
+@pytest.mark.parametrize("name", ["activity_counts", "views_by_component", "day_bounds", "day_blocks"])
 def test_the_day_is_found_by_an_index(name: str, busy: Site) -> None:
     prepare, explain = EXPLAIN[busy.engine.dialect.name]
     day = busy.day("2026-03-20")
     window = {"day_start": day.start, "day_end": day.end, "first_id": 3801, "last_id": 4000, **DAY}
+    window |= {"other_first_id": 1, "other_last_id": 0}
     statement = sa.text(explain + without_comments(statements.text(f"moodle/{name}", "mdl_")))
     with busy.engine.connect() as connection:
         if prepare:

@@ -7,6 +7,7 @@ rows travel. Errors come as DatabaseProblem and name MOODLE_DATABASE_URL.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -30,18 +31,20 @@ COMPONENTS = dict(
 ACTIVITY_COLUMNS = ("courseid", *VIEWS, "first_viewed", "last_viewed", "viewed_rows")
 PEOPLE_COLUMNS = ("courseid", "num_students", "num_teachers", "assignments")
 
-_EVERY_ID = (0, 2**62)
+Ids = tuple[int, int]
+_EVERY_ID: Ids = (0, 2**62)
+_NO_ID: Ids = (1, 0)
 _DENSE = 2.0
-"""Ids per row up to which a day is read by primary key; a restored course can stretch its ids over the whole log."""
+"""Ids per row up to which a day is read by primary key, in one or two ranges of ids."""
 
 COURSE_COLUMNS = ("moodle_course_id", "id_number", "course_name", "course_shortname", "visible", "category_id")
 
 
 class DayBounds(NamedTuple):
-    """Log ids that hold a day, and how many rows the day has. `max_id` is None for a day without rows."""
+    """Two ranges of log ids that hold a day, and how many rows the day has. `max_id` is None for a day without rows."""
 
-    first_id: int
-    last_id: int
+    ids: Ids
+    other_ids: Ids
     log_rows: int
     max_id: int | None
 
@@ -144,9 +147,15 @@ class Moodle:
         window = {"day_start": day.start, "day_end": day.end}
         first, last, rows = self._rows(connection, "day_bounds", window).one()
         if not rows:
-            return DayBounds(*_EVERY_ID, 0, None)
-        ids = (first, last) if last - first + 1 <= _DENSE * rows else _EVERY_ID
-        return DayBounds(ids[0], ids[1], rows, last)
+            return DayBounds(_EVERY_ID, _NO_ID, 0, None)
+        ids, others = (first, last), _NO_ID
+        if not _dense(rows, ids):
+            ids, others = split_at_widest_gap(
+                [(low, high) for low, high in self._rows(connection, "day_blocks", window)]
+            )
+        if not _dense(rows, ids, others):
+            ids, others = _EVERY_ID, _NO_ID
+        return DayBounds(ids, others, rows, last)
 
     def _window(self, connection: sa.Connection, day: LocalDay) -> tuple[DayBounds, dict[str, int]]:
         """The parameters of a statement that reads the log of one day."""
@@ -154,8 +163,10 @@ class Moodle:
         return bounds, {
             "day_start": day.start,
             "day_end": day.end,
-            "first_id": bounds.first_id,
-            "last_id": bounds.last_id,
+            "first_id": bounds.ids[0],
+            "last_id": bounds.ids[1],
+            "other_first_id": bounds.other_ids[0],
+            "other_last_id": bounds.other_ids[1],
             "any_target": int(not self.settings.page_views_only),
             "any_object": int(not self.settings.require_objecttable),
         }
@@ -183,6 +194,23 @@ class Moodle:
             packed=packed,
         )
         return connection.execute(statement, parameters)
+
+
+def _dense(rows: int, *ranges: Ids) -> bool:
+    """Whether a good part of the ids are rows of the day, so that reading them all is cheaper than looking each up."""
+    return sum(last - first + 1 for first, last in ranges) <= _DENSE * rows
+
+
+def split_at_widest_gap(blocks: list[Ids]) -> tuple[Ids, Ids]:
+    """Two ranges of ids that hold the blocks (first and last id each, in order), without the widest gap between them.
+
+    A restored course writes old moments under new ids: a day's rows then lie where they were written, and far behind.
+    """
+    gaps = [after[0] - before[1] for before, after in pairwise(blocks)]
+    if not gaps:
+        return blocks[0], _NO_ID
+    split = gaps.index(max(gaps)) + 1
+    return (blocks[0][0], blocks[split - 1][1]), (blocks[split][0], blocks[-1][1])
 
 
 def _by_kind(who: str, roles: Roles) -> dict[str, list[Any]]:

@@ -7,9 +7,8 @@ against 2.8 s. SQLite has nothing faster than executemany on a prepared statemen
 import io
 import re
 import tempfile
-from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -105,12 +104,14 @@ def _load_data(connection: sa.Connection, table: sa.Table, columns: dict[str, An
 
 
 def _executemany(connection: sa.Connection, table: sa.Table, columns: dict[str, Any], rows: int) -> None:
-    values = [value if isinstance(value, list) else repeat(value, rows) for value in columns.values()]
     quote = connection.dialect.identifier_preparer.quote
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
         text = f"insert into {quote(table.name)} ({', '.join(map(quote, columns))}) values ({marks})"
-        adapted = [_for_sqlite(column) for column in values]
+        adapted = [
+            _for_sqlite(value) if isinstance(value, list) else repeat(_for_sqlite([value])[0], rows)
+            for value in columns.values()
+        ]
         cursor = connection.connection.cursor()
         try:
             cursor.executemany(text, list(zip(*adapted, strict=True)))
@@ -120,22 +121,20 @@ def _executemany(connection: sa.Connection, table: sa.Table, columns: dict[str, 
             cursor.close()
         return
     names = list(columns)
+    values = [value if isinstance(value, list) else repeat(value, rows) for value in columns.values()]
     connection.execute(sa.insert(table), [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)])
 
 
-def _for_sqlite(column: Any) -> Iterator[Any]:
+def _for_sqlite(column: list[Any]) -> list[Any]:
     """Dates as ISO text and decimals as numbers: the forms SQLAlchemy's SQLite types read back."""
-    first = next((value for value in column if value is not None), None) if isinstance(column, list) else None
-    if first is None and not isinstance(column, list):
-        first = next(column)
-        column = chain((first,), column)
+    first = next((value for value in column if value is not None), None)
     if isinstance(first, datetime):
-        return (None if value is None else value.isoformat(sep=" ", timespec="microseconds") for value in column)
+        return [None if value is None else value.isoformat(sep=" ", timespec="microseconds") for value in column]
     if isinstance(first, date):
-        return (None if value is None else value.isoformat() for value in column)
+        return [None if value is None else value.isoformat() for value in column]
     if type(first) not in (int, str, float, bool, type(None)):
-        return (None if value is None else float(value) for value in column)
-    return iter(column)
+        return [None if value is None else float(value) for value in column]
+    return column
 
 
 def _lines(columns: dict[str, Any], rows: int) -> str:

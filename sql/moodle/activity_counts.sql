@@ -15,7 +15,7 @@ select
     max(l.timecreated) as last_viewed,
     count(*) as viewed_rows
 from {logstore_standard_log} l
-where l.id between :first_id and :last_id
+where (l.id between :first_id and :last_id or l.id between :other_first_id and :other_last_id)
   and l.timecreated >= :day_start
   and l.timecreated < :day_end
   and l.contextlevel = 70

@@ -2,7 +2,7 @@
 -- The six kinds of activity only, so that it can be compared with total_views.
 select l.courseid as courseid, count(*) as student_views
 from {logstore_standard_log} l
-where l.id between :first_id and :last_id
+where (l.id between :first_id and :last_id or l.id between :other_first_id and :other_last_id)
   and l.timecreated >= :day_start
   and l.timecreated < :day_end
   and l.contextlevel = 70
