@@ -1,14 +1,11 @@
 """The arithmetic of the activity report as tables of examples, and a period read from a real log."""
 
-from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lms_etl.activity import report
 from lms_etl.days import local_day
@@ -17,40 +14,6 @@ from lms_etl_tests.site import FRONT_PAGE, Site
 
 DAY = date(2026, 3, 22)
 UTC, NEW_YORK = ZoneInfo("UTC"), ZoneInfo("America/New_York")
-
-
-def average(total: int, students: int, days: int) -> Decimal | None:
-    return report.average(*(pd.Series([value]) for value in (total, students, days)))[0]
-
-
-@pytest.mark.parametrize(
-    ("total", "students", "days", "expected"),
-    [
-        (875, 25, 5, "7.00"),
-        (27, 200, 1, "0.14"),  # 0.135: binary floats are below it
-        (1, 200, 1, "0.01"),
-        (1, 201, 1, "0.00"),
-        (2, 3, 1, "0.67"),
-        (215, 100, 1, "2.15"),
-        (201, 8, 25, "1.01"),  # 1.005, which round() makes 1.0
-        (0, 25, 5, "0.00"),
-        (10**12, 3, 1, "333333333333.33"),
-        (875, 0, 5, None),
-        (875, 25, 0, None),
-        (0, 0, 0, None),
-    ],
-)
-def test_average_is_views_by_student_by_day_rounded_half_up(
-    total: int, students: int, days: int, expected: str | None
-) -> None:
-    assert str(average(total, students, days)) == str(expected)
-
-
-@settings(deadline=None)
-@given(st.integers(0, 10**9), st.integers(1, 10**6), st.integers(1, 366))
-def test_average_equals_exact_decimal_arithmetic(total: int, students: int, days: int) -> None:
-    exact = (Decimal(total) / (students * days)).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    assert average(total, students, days) == exact
 
 
 @pytest.mark.parametrize(
@@ -87,26 +50,6 @@ def loaded(day: date, *rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([blank | row for row in rows], columns=columns).assign(extraction_date=day)
 
 
-def people(day: date, *rows: tuple[int, int, int]) -> pd.DataFrame:
-    """Rows of `user_counts_etl` for one day: course, students, teachers."""
-    return pd.DataFrame(rows, columns=["courseid", "num_students", "num_teachers"]).assign(extraction_date=day)
-
-
-def course(number: int, idnumber: str | None = "MATH", **columns: Any) -> dict[str, Any]:
-    """A row of the table `courses`."""
-    names = {"course_name": f"Course {number}", "course_shortname": f"C{number}", "id_number": "", "visible": 1}
-    return {"moodle_course_id": number, "category_idnumber": idnumber, **names, **columns}
-
-
-def reported(*courses: dict[str, Any], counted: pd.DataFrame | None = None, heads: pd.DataFrame | None = None) -> Any:
-    """The report of DAY by Moodle course id."""
-    counted = loaded(DAY) if counted is None else counted
-    heads = people(DAY) if heads is None else heads
-    columns = list(course(0))
-    rows = report.user_activity(pd.DataFrame(courses, columns=columns), counted, heads, [DAY])
-    return {row["moodle_course_id"]: row for row in rows.to_dict("records")}
-
-
 def test_one_days_views_get_their_span_and_their_distinct_day() -> None:
     noon = int(pd.Timestamp("2026-03-22T12:00Z").timestamp())
     row = {"courseid": 7, "quiz_views": 3, "first_viewed": noon, "last_viewed": noon + 60, "viewed_rows": 4}
@@ -125,77 +68,6 @@ def test_a_day_without_views_gives_no_rows_and_all_columns() -> None:
     full = report.activity_counts(views({"courseid": 7, "viewed_rows": 1}), UTC)
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)
-
-
-def test_a_hidden_course_is_absent_and_a_visible_one_without_activity_has_zeros() -> None:
-    rows = reported(course(2, visible=0), course(3))
-    assert list(rows) == [3]
-    numbers = ("num_students", "num_teachers", *VIEWS, "total_views", "active_days", "distinct_active_days")
-    assert [rows[3][name] for name in numbers] == [0] * len(numbers)
-    assert rows[3]["avg_activity_per_student_per_day"] is None
-
-
-def test_a_course_needs_a_category_idnumber_and_an_empty_one_passes() -> None:
-    rows = reported(course(2, None), course(3, ""), course(4, "MATH", id_number="M-4"))
-    assert list(rows) == [3, 4]
-    assert (rows[3]["course_id"], rows[4]["course_id"], rows[4]["id_number"]) == ("", "MATH", "M-4")
-
-
-def test_two_courses_of_one_category_are_two_rows() -> None:
-    rows = reported(course(2), course(3), counted=loaded(DAY, {"courseid": 2, "file_views": 5}))
-    assert [rows[number]["course_id"] for number in (2, 3)] == ["MATH", "MATH"]
-    assert [rows[number]["total_views"] for number in (2, 3)] == [5, 0]
-
-
-def test_total_is_the_sum_of_the_six_and_the_average_follows() -> None:
-    six = dict(zip(VIEWS, (150, 300, 75, 200, 100, 50), strict=True))
-    counted = loaded(DAY, {"courseid": 2, "active_days": 5, **six})
-    row = reported(course(2), counted=counted, heads=people(DAY, (2, 25, 2)))[2]
-    assert row["total_views"] == sum(row[kind] for kind in VIEWS) == 875
-    assert (row["num_students"], row["num_teachers"], row["active_days"]) == (25, 2, 5)
-    assert row["avg_activity_per_student_per_day"] == Decimal("7.00")
-
-
-def test_text_idnumbers_and_names_survive() -> None:
-    row = reported(course(2, "FAC/Ö", id_number="CS-101", course_name='Say "hi", 数学'))[2]
-    assert (row["course_id"], row["id_number"], row["course_name"]) == ("FAC/Ö", "CS-101", 'Say "hi", 数学')
-
-
-def test_views_and_people_of_unreported_courses_are_left_out() -> None:
-    counted = loaded(DAY, {"courseid": 0, "file_views": 9}, {"courseid": 99, "file_views": 9})
-    rows = reported(course(2), counted=counted, heads=people(DAY, (99, 5, 5)))
-    assert (list(rows), rows[2]["total_views"], rows[2]["num_students"]) == ([2], 0, 0)
-
-
-def test_student_views_are_missing_when_not_counted_and_zero_for_a_quiet_course_when_counted() -> None:
-    off = reported(course(2), counted=loaded(DAY, {"courseid": 2}))
-    on = reported(course(2), course(3), counted=loaded(DAY, {"courseid": 2, "student_views": 4}))
-    assert off[2]["student_views"] is None
-    assert [on[number]["student_views"] for number in (2, 3)] == [4, 0]
-
-
-def test_a_site_without_courses_gives_an_empty_report_with_its_columns() -> None:
-    listed = pd.DataFrame([course(2)])
-    full = report.user_activity(listed, loaded(DAY), people(DAY), [DAY])
-    none = report.user_activity(listed.iloc[:0], loaded(DAY), people(DAY), [DAY])
-    assert len(none) == 0
-    assert list(none.columns) == list(full.columns)
-
-
-def test_several_days_at_once_equal_each_day_alone() -> None:
-    listed = pd.DataFrame([course(2), course(3)])
-    days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
-    counted = [loaded(days[0], {"courseid": 2, "file_views": 3}), loaded(days[1]), loaded(days[2], {"courseid": 3})]
-    heads = [people(days[0], (2, 2, 1)), people(days[1], (2, 3, 1)), people(days[2])]
-    filled = [frame for frame in counted if len(frame)], [frame for frame in heads if len(frame)]
-    together = report.user_activity(listed, *map(pd.concat, filled), days)
-    alone = [report.user_activity(listed, *each) for each in zip(counted, heads, [[day] for day in days], strict=True)]
-    assert together.to_dict("records") == [row for frame in alone for row in frame.to_dict("records")]
-
-
-def test_a_course_counted_twice_on_a_day_is_an_error_and_not_a_multiplied_row() -> None:
-    with pytest.raises(ValueError, match="a course stands twice on a day"):
-        reported(course(2), counted=loaded(DAY, {"courseid": 2}, {"courseid": 2}))
 
 
 def test_a_period_spans_its_gaps_and_counts_its_distinct_days() -> None:
@@ -281,6 +153,6 @@ def test_courses_of_a_real_category_tree_are_reported_with_its_idnumbers(databas
         expected = moodle.reported_courses()
     assert listed["moodle_course_id"].tolist() == [FRONT_PAGE, algebra, loose, hidden]
     assert listed["category_path"].tolist() == [None, "Science / Maths", "Science", "Science / Maths"]
-    rows = report.user_activity(listed, loaded(DAY), people(DAY), [DAY])
+    rows = listed[(listed["visible"] == 1) & listed["category_idnumber"].notna()]
     assert set(rows["moodle_course_id"]) == expected == {algebra}
-    assert rows[["course_id", "id_number"]].to_numpy().tolist() == [["CS-101", "A-1"]]
+    assert rows[["category_idnumber", "id_number"]].to_numpy().tolist() == [["CS-101", "A-1"]]

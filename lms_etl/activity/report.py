@@ -1,10 +1,8 @@
-"""The arithmetic of the activity report: pure pandas, no database, no clock.
+"""The arithmetic of courses and daily views: pure pandas, no database, no clock. Everything is counted in integers.
 
-Everything is counted in integers; the average is rounded half up in integer arithmetic, so every engine gives the same.
+The report that joins them is made inside the warehouse, by sql/warehouse/user_activity.sql.
 """
 
-from datetime import date
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -93,67 +91,3 @@ def over_period(daily: pd.DataFrame) -> pd.DataFrame:
     dates = pd.to_datetime(active["extraction_date"]).groupby(active["courseid"], sort=True)
     summed["active_days"] = (dates.max() - dates.min()).dt.days + 1
     return summed.reset_index()
-
-
-def user_activity(listed: pd.DataFrame, views: pd.DataFrame, people: pd.DataFrame, days: list[date]) -> pd.DataFrame:
-    """The report: a row for each day and each visible course whose category has an idnumber, also the empty one.
-
-    `listed` is the table `courses`. `views` and `people` are the rows of `activity_counts_etl` and `user_counts_etl`
-    of `days`, with extraction_date. A course without views or people has zeros. Returns extraction_date and the loaded
-    columns of `tables.user_activity`, days in the order given.
-    """
-    reported = listed[(listed["visible"] == 1) & listed["category_idnumber"].notna()]
-    base = _each_day(reported, days)
-    places = [_places(counts, reported["moodle_course_id"], days) for counts in (views, people)]
-    for name in (*VIEWS, "active_days", "distinct_active_days"):
-        base[name] = _at_places(views[name], places[0], len(base))
-    for name in ("num_students", "num_teachers"):
-        base[name] = _at_places(people[name], places[1], len(base))
-    counted = views["student_views"].notna().any()
-    base["student_views"] = _at_places(views["student_views"], places[0], len(base)) if counted else None
-    base["total_views"] = base[list(VIEWS)].sum(axis=1)
-    averages = average(base["total_views"], base["num_students"], base["active_days"])
-    return base.assign(avg_activity_per_student_per_day=pd.Series(averages, index=base.index, dtype=object))
-
-
-def _each_day(reported: pd.DataFrame, days: list[date]) -> pd.DataFrame:
-    """The reported courses below each other once for every day."""
-    base = reported[["moodle_course_id", "category_idnumber", "id_number", "course_name", "course_shortname"]]
-    base = base.rename(columns={"category_idnumber": "course_id"})
-    repeated = base.iloc[np.tile(np.arange(len(base)), len(days))].reset_index(drop=True)
-    return repeated.assign(extraction_date=pd.Series(np.repeat(np.array(days, dtype=object), len(base)), dtype=object))
-
-
-def _places(counts: pd.DataFrame, courses: "pd.Series[int]", days: list[date]) -> np.ndarray:
-    """For each row of `counts` its row in the report, -1 for a course that is not reported.
-
-    Arithmetic instead of a join, which takes four times as long. Raises ValueError if a course stands twice on a day.
-    """
-    course = pd.Index(courses).get_indexer(pd.Index(counts["courseid"]))
-    day = pd.Index(days, dtype=object).get_indexer(pd.Index(counts["extraction_date"]))
-    places = np.where((course < 0) | (day < 0), -1, day * len(courses) + course)
-    reported = places[places >= 0]
-    if len(np.unique(reported)) < len(reported):
-        raise ValueError("a course stands twice on a day in the counts")
-    return places
-
-
-def _at_places(values: "pd.Series[int]", places: np.ndarray, rows: int) -> np.ndarray:
-    """The values at their rows of the report, zero where there is none; int64."""
-    column = np.zeros(rows, dtype="int64")
-    column[places[places >= 0]] = values.to_numpy()[places >= 0]
-    return column
-
-
-def average(total: pd.Series, students: pd.Series, days: pd.Series) -> list[Decimal | None]:
-    """total / students / days as decimals rounded half up to 2 places; None where there are no students or no days.
-
-    Integers only: round(100 t / d) half up is (200 t + d) // (2 d). A float would turn 0.135 into 0.13 or 0.14.
-    """
-    divisor = students.to_numpy("int64") * days.to_numpy("int64")
-    safe = np.where(divisor > 0, divisor, 1)
-    cents = (200 * total.to_numpy("int64") + safe) // (2 * safe)
-    return [
-        Decimal(value).scaleb(-2) if real else None
-        for value, real in zip(cents.tolist(), (divisor > 0).tolist(), strict=True)
-    ]
