@@ -118,7 +118,7 @@ def around(function: Callable[..., Any], passing: Callable[[str], None], what: s
 
 
 def watch_rows_travel(passing: Callable[[], None]) -> None:
-    """Calls `passing` before each piece of a batch that a driver takes: of COPY, LOAD DATA's file, SQLite's rows."""
+    """Calls `passing` before each piece of a batch that a driver takes: of COPY, LOAD DATA's file, SQLite's INSERTs."""
 
     class Pieces:
         def __init__(self, whole: Any) -> None:
@@ -133,16 +133,14 @@ def watch_rows_travel(passing: Callable[[], None]) -> None:
         with open(name, mode) as file:
             yield Pieces(file)
 
-    def rows(column: Any) -> Iterator[Any]:
-        for number, value in enumerate(for_sqlite(column), start=1):
-            if number == BATCH // 2 and value == DAY.isoformat():
-                passing()
-            yield value
+    def insertion(*arguments: Any) -> str:
+        passing()
+        return str(insertion_for_sqlite(*arguments))
 
-    string_io, for_sqlite = bulk.io.StringIO, bulk._for_sqlite
+    string_io, insertion_for_sqlite = bulk.io.StringIO, bulk._insertion_for_sqlite
     bulk.io = SimpleNamespace(StringIO=lambda text: Pieces(string_io(text)))
     pymysql.connections.open = opened
-    bulk._for_sqlite = rows
+    bulk._insertion_for_sqlite = insertion
 
 
 def state(warehouse: Warehouse) -> dict[str, Any]:
