@@ -1,7 +1,7 @@
 """The three tables with dlt: the viewed rows of the log loaded into the warehouse by dlt, then SQL.
 
 dlt copies what the SQL needs into staging tables: the log's viewed rows, role assignments, course contexts, courses,
-categories. They are read with its ConnectorX backend and loaded as Parquet through ADBC, the fastest of the ways tried
+categories. Here with its defaults, as its documentation has it; `with_dlt_tuned` uses the fastest of the ways tried
 (README). In SQLite the staging tables lie in the warehouse's own file, dlt's dataset `main`.
 """
 
@@ -74,16 +74,20 @@ FILL = (
 )
 
 
-def main() -> None:
+DEFAULTS = {"backend": "sqlalchemy", "file_format": None}
+
+
+def main(backend: str, file_format: Any) -> None:
+    """Copies and fills; `file_format` is that of dlt's load packages, None for the destination's own."""
     asked = period.asked()
     url = sa.make_url(os.environ["WAREHOUSE_DATABASE_URL"])
     staging = STAGING[url.get_backend_name()]
     with tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline("bench", destination=destination(url), dataset_name=staging, pipelines_dir=folder)
         pipeline.run(
-            copied_tables(asked),
+            copied_tables(asked, backend),
             write_disposition="replace",
-            loader_file_format="parquet",
+            loader_file_format=file_format,
         )
     fill(url, staging, asked)
 
@@ -96,26 +100,29 @@ def destination(url: sa.URL) -> Any:
     return dlt.destinations.postgres(plain.render_as_string(hide_password=False))
 
 
-def copied_tables(asked: period.Period) -> list[Any]:
+def copied_tables(asked: period.Period, backend: str) -> list[Any]:
     start, end = asked.bounds
     viewed = f"contextlevel = 70 and action = 'viewed' and timecreated >= {start} and timecreated < {end}"
-    return [
-        copied("logstore_standard_log", ["courseid", "component", "timecreated"], viewed),
-        copied("role_assignments", ["roleid", "contextid", "userid"]),
-        copied("context", ["id", "instanceid"], "contextlevel = 50"),
-        copied("course", ["id", "category", "idnumber", "fullname", "shortname", "visible"]),
-        copied("course_categories", ["id", "idnumber"]),
-    ]
+    wanted = (
+        ("logstore_standard_log", ["courseid", "component", "timecreated"], viewed),
+        ("role_assignments", ["roleid", "contextid", "userid"], "1 = 1"),
+        ("context", ["id", "instanceid"], "contextlevel = 50"),
+        ("course", ["id", "category", "idnumber", "fullname", "shortname", "visible"], "1 = 1"),
+        ("course_categories", ["id", "idnumber"], "1 = 1"),
+    )
+    return [copied(backend, *each) for each in wanted]
 
 
-def copied(table: str, columns: list[str], condition: str = "1 = 1") -> Any:
-    plain = sa.make_url(os.environ["MOODLE_DATABASE_URL"]).set(query={})  # ConnectorX refuses PyMySQL's `charset`
+def copied(backend: str, table: str, columns: list[str], condition: str) -> Any:
+    url = sa.make_url(os.environ["MOODLE_DATABASE_URL"])
+    if backend == "connectorx":
+        url = url.set(query={})  # it refuses PyMySQL's `charset`
     resource = sql_table(
-        credentials=plain.render_as_string(hide_password=False),
+        credentials=url.render_as_string(hide_password=False),
         table=f"mdl_{table}",
         included_columns=columns,
         query_adapter_callback=lambda query, _: query.where(sa.text(condition)),
-        backend="connectorx",
+        backend=backend,
     )
     return resource.apply_hints(primary_key=[])  # else it misses the id, which is not copied
 
@@ -132,4 +139,4 @@ def fill(url: sa.URL, staging: str, asked: period.Period) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(**DEFAULTS)
