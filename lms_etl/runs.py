@@ -9,13 +9,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from lms_etl.days import BadDay, last_complete_day
+from lms_etl.days import BadDay, each_day, last_complete_day
 from lms_etl.instance import dagster_home
 from lms_etl.settings import Settings
 
 if TYPE_CHECKING:
     from lms_etl.warehouse import umbrella
     from lms_etl.warehouse.registry import Caller
+    from lms_etl.warehouse.warehouse import Warehouse
 
 DAILY = ("activity_counts", "user_counts", "user_activity")
 
@@ -42,6 +43,16 @@ def checked_days(settings: Settings, first: date, last: date) -> None:
         raise BadDay(f"{first} is before the first day of the site, {settings.start_date} (LMS_ETL_START_DATE)")
     if last > newest:
         raise BadDay(f"{last} is not over at the site ({settings.timezone}); the last complete day is {newest}")
+
+
+def first_missing_day(warehouse: "Warehouse", first: date, last: date) -> date | None:
+    """The first of the days that not all of the daily steps have loaded."""
+    from lms_etl.warehouse.schema import require_current
+
+    require_current(warehouse)
+    days = list(each_day(first, last))
+    loaded = [set(warehouse.finished_days(job, days)) for job in DAILY]
+    return next((day for day in days if not all(day in each for each in loaded)), None)
 
 
 def run_days(settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> Outcome:

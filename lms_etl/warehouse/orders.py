@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lms_etl.warehouse.warehouse import Warehouse
 
 LOOK_EVERY_SECONDS = 0.5
-"""A year's loads last some 10 ms each: a look before each of them would be felt."""
+"""In a range of days: a year's loads last some 10 ms each, and a look before each of them would be felt."""
 
 
 class OutOfTimeError(Exception):
@@ -27,7 +27,10 @@ class Orders:
         self.looked = float("-inf")
 
     def obey(self, dagster_run_id: str | None, at_once: bool = False) -> None:
-        """Raises StoppedError, OutOfTimeError or why the run was refused; looks up stop requests twice a second."""
+        """Raises StoppedError, OutOfTimeError, or why the run was refused.
+
+        In a range of days it looks for requests to stop twice a second, unless `at_once`.
+        """
         if self.refused:
             raise self.refused
         now = time.monotonic()
@@ -36,10 +39,10 @@ class Orders:
                 f"The run took longer than {self.limit:.0f} s (ETL_MAX_RUNTIME). What it loaded stays loaded; "
                 "run it again, or raise the limit."
             )
-        if not at_once and now - self.looked < LOOK_EVERY_SECONDS:
+        umbrella = self.warehouse.umbrella
+        if not at_once and not umbrella and now - self.looked < LOOK_EVERY_SECONDS:
             return
         self.looked = now
-        umbrella = self.warehouse.umbrella
         with self.warehouse.reading() as connection:
             if queue.stop_requested(connection, dagster_run_id, umbrella.run if umbrella else None):
                 raise queue.StoppedError("Stopped on request. What was loaded before stays; nothing is half-loaded.")
