@@ -31,18 +31,22 @@ ACTIONS = {
     "main_etl": "main_etl_job",
 }
 LONGEST_LINE = 400
+CATCH_UP_DAYS = 31
+"""How far back a backfill without --from looks for days that were missed."""
 USAGE = """\
-Usage: lms-etl user_activity_etl ACTION [DATE]
+Usage: lms-etl user_activity_etl ACTION [DATE] [--queue]
 
 DATE is a day at the site, YYYY-MM-DD; yesterday, the last complete one, if
-left out.
+left out. With --queue the Dagster daemon does it, and the command answers at
+once.
 
   pipeline          courses, activity counts, user counts, report of the day
   activity_counts   views per course only
   user_counts       students and teachers per course only
   main_etl          the report only, from counts that are loaded already
   status            state of the last run of each step
-  scheduler_data    the latest runs as log_scheduler has them\
+  scheduler_data    the latest runs as log_scheduler has them
+  stop [ID]         stop a run, queued or running; the only one, if left out\
 """
 
 
@@ -56,10 +60,12 @@ def main() -> None:
     except (BadDay, SettingsError) as error:
         refuse(str(error))
     except Exception as error:
+        from lms_etl.activity.request_commands import UnclearRun
         from lms_etl.databases import DatabaseProblem
         from lms_etl.warehouse.locks import AlreadyRunningError
+        from lms_etl.warehouse.queue import UnknownRun, WaitingForCounts
 
-        if not isinstance(error, DatabaseProblem | AlreadyRunningError):
+        if not isinstance(error, DatabaseProblem | AlreadyRunningError | WaitingForCounts | UnknownRun | UnclearRun):
             raise
         err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
@@ -126,31 +132,68 @@ def doctor() -> None:
 
 @app.command()
 def backfill(
-    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    first: Annotated[
+        str, typer.Option("--from", help="First day, YYYY-MM-DD; the first missing one of the last 31 if left out.")
+    ] = "",
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; yesterday if left out.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Load again what is loaded already.")] = False,
 ) -> None:
     """Load a range of days in one run, day by day. Days that are loaded already are left out, so it resumes."""
-    run("user_activity_job", day_or_yesterday(first), day_or_yesterday(last), "backfill", skip_loaded=not force)
+    end = day_or_yesterday(last)
+    begin = day_or_yesterday(first) if first else first_missing_day(end)
+    if begin is None:
+        out.print(f"Nothing to load: no day of the {CATCH_UP_DAYS} up to {end} is missing.", highlight=False)
+    else:
+        run("user_activity_job", begin, end, "backfill", skip_loaded=not force)
 
 
 @app.command("user_activity_etl")
 def user_activity_etl(
     action: Annotated[str, typer.Argument(help="One of the actions; none shows them.", show_default=False)] = "",
-    day: Annotated[str, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD; yesterday if left out.")] = "",
+    day: Annotated[
+        str, typer.Argument(metavar="[DATE or ID]", help="YYYY-MM-DD; yesterday if left out. For stop a run's number.")
+    ] = "",
+    queue: Annotated[bool, typer.Option("--queue", help="Let the Dagster daemon do it and answer at once.")] = False,
 ) -> None:
-    """The documented actions: pipeline, activity_counts, user_counts, main_etl, status, scheduler_data."""
+    """The documented actions: pipeline, activity_counts, user_counts, main_etl, status, scheduler_data; and stop."""
     if not action:
         out.print(USAGE, highlight=False, markup=False)
     elif action in ACTIONS:
         chosen = day_or_yesterday(day)
-        run(ACTIONS[action], chosen, chosen, "cli")
+        if queue:
+            from lms_etl.activity import request_commands
+
+            request_commands.enqueue(out, settings(), action, chosen)
+        else:
+            run(ACTIONS[action], chosen, chosen, "cli")
+    elif action == "stop":
+        stop(day)
     elif action in ("status", "scheduler_data"):
         from lms_etl.activity import status
 
         getattr(status, action)(out, settings())
     else:
-        refuse(f"'{action}' is not an action. Use one of: {', '.join(ACTIONS)}, status, scheduler_data.")
+        refuse(f"'{action}' is not an action. Use one of: {', '.join(ACTIONS)}, status, scheduler_data, stop.")
+
+
+def stop(number: str) -> None:
+    """Stops the run of that number, or the only one."""
+    from lms_etl.activity import request_commands
+
+    if number and not number.isdecimal():
+        refuse(f"'{number}' is not the number of a run; `lms-etl user_activity_etl scheduler_data` lists them.")
+    request_commands.stop(out, settings(), int(number) if number else None)
+
+
+def first_missing_day(last: date) -> date | None:
+    """The first day up to `last`, CATCH_UP_DAYS back at most, that one of the daily steps has not loaded."""
+    from datetime import timedelta
+
+    from lms_etl import runs
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    first = max(settings().start_date, last - timedelta(days=CATCH_UP_DAYS - 1))
+    return runs.first_missing_day(Warehouse(settings()), first, last)
 
 
 def day_or_yesterday(text: str) -> date:
@@ -202,6 +245,8 @@ def progress_bar() -> Iterator[None]:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             job, done, total = (getattr(record, name) for name in ("job", "done", "total"))
+            if not tasks:  # A run that is refused shall leave one line, without an empty one for its bar.
+                bar.start()
             if job not in tasks:
                 tasks[job] = bar.add_task(job, total=total)
             bar.update(tasks[job], completed=done)
@@ -212,9 +257,10 @@ def progress_bar() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        with bar:
-            yield
+        yield
     finally:
+        if tasks:
+            bar.stop()
         logger.removeHandler(handler)
 
 

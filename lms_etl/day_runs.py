@@ -22,10 +22,14 @@ from lms_etl.databases import DatabaseProblem
 from lms_etl.days import LocalDay, last_complete_day, local_day, parse
 from lms_etl.settings import current
 from lms_etl.warehouse.locks import AlreadyRunningError
+from lms_etl.warehouse.orders import OutOfTimeError
+from lms_etl.warehouse.queue import StoppedError
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Load, Warehouse
 
 TRIGGER_TAG = "lms_etl/trigger"
+PERMANENT = (DatabaseProblem, AlreadyRunningError, StoppedError, OutOfTimeError)
+"""What a retry cannot solve; the message is all there is to tell."""
 DAYS_WAITING = 31
 """Prepared days that may wait to be written; bounds the memory of a long backfill."""
 
@@ -187,7 +191,7 @@ class DayRuns:
         for key, metadata in self.finished.items():
             self.context.log_event(dg.AssetMaterialization(self.context.asset_key, partition=key, metadata=metadata))
         cause = error or late
-        if isinstance(cause, DatabaseProblem | AlreadyRunningError):
+        if isinstance(cause, PERMANENT):
             raise dg.Failure(description=str(cause), allow_retries=False) from cause
         if error is None and late is not None:
             raise late
@@ -198,7 +202,7 @@ def permanent_failures() -> Iterator[None]:
     """Fails the step with the plain message of a problem that a retry cannot solve."""
     try:
         yield
-    except (DatabaseProblem, AlreadyRunningError) as error:
+    except PERMANENT as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
@@ -217,8 +221,13 @@ def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
 
 
 def caller_of(context: dg.AssetExecutionContext) -> Caller:
-    """Who asked for the run: told by our own tag, else by Dagster's tags of schedules, sensors and backfills."""
-    tags = context.run.tags
+    """Who asked for the run of this step."""
+    return caller_of_run(context.run)
+
+
+def caller_of_run(run: dg.DagsterRun) -> Caller:
+    """Who asked for a run: told by our own tag, else by Dagster's tags of schedules, sensors and backfills."""
+    tags = run.tags
     if TRIGGER_TAG in tags:
         trigger = tags[TRIGGER_TAG]
     elif "dagster/schedule_name" in tags:
@@ -227,4 +236,4 @@ def caller_of(context: dg.AssetExecutionContext) -> Caller:
         trigger = "sensor"
     else:
         trigger = "backfill" if "dagster/backfill" in tags else "ui"
-    return Caller(trigger, context.run.run_id, context.run.root_run_id or context.run.run_id)
+    return Caller(trigger, run.run_id, run.root_run_id or run.run_id)

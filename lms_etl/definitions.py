@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from lms_etl.activity import assets, automation, checks
+from lms_etl.activity import assets, automation, checks, requests
+from lms_etl.activity.umbrellas import warehouse_of_run
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
-from lms_etl.warehouse.warehouse import Warehouse
 
 defs = dg.Definitions(
     assets=[assets.courses, assets.activity_counts, assets.user_counts, assets.user_activity],
@@ -19,6 +19,7 @@ defs = dg.Definitions(
     ],
     jobs=automation.jobs,
     schedules=[automation.user_activity_schedule],
-    resources={"moodle": Moodle(current()), "warehouse": Warehouse(current())},
+    sensors=[requests.request_sensor],
+    resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,
 )

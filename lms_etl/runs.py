@@ -2,13 +2,21 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from lms_etl.days import BadDay, last_complete_day
+from lms_etl.days import BadDay, each_day, last_complete_day
 from lms_etl.instance import dagster_home
 from lms_etl.settings import Settings
+
+if TYPE_CHECKING:
+    from lms_etl.warehouse import umbrella
+    from lms_etl.warehouse.registry import Caller
+    from lms_etl.warehouse.warehouse import Warehouse
 
 DAILY = ("activity_counts", "user_counts", "user_activity")
 
@@ -37,6 +45,16 @@ def checked_days(settings: Settings, first: date, last: date) -> None:
         raise BadDay(f"{last} is not over at the site ({settings.timezone}); the last complete day is {newest}")
 
 
+def first_missing_day(warehouse: "Warehouse", first: date, last: date) -> date | None:
+    """The first of the days that not all of the daily steps have loaded."""
+    from lms_etl.warehouse.schema import require_current
+
+    require_current(warehouse)
+    days = list(each_day(first, last))
+    loaded = [set(warehouse.finished_days(job, days)) for job in DAILY]
+    return next((day for day in days if not all(day in each for each in loaded)), None)
+
+
 def run_days(settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> Outcome:
     """Runs a job over the days first to last in one Dagster run and returns how it ended.
 
@@ -47,9 +65,11 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
     home = dagster_home(settings)
     import dagster as dg
 
+    from lms_etl.activity.umbrellas import REQUEST_TAG
     from lms_etl.day_runs import TRIGGER_TAG
     from lms_etl.definitions import defs
     from lms_etl.liveness import PROCESS_TAG, fail_dead_runs, this_process
+    from lms_etl.warehouse.registry import Caller
 
     # What the imports made lives as long as the process: the garbage collector need not look at it again and again
     # while a year's rows pass through.
@@ -69,19 +89,53 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
             }
         }
     )
-    with dg.DagsterInstance.get() as instance, this_process(home) as process:
+    run_id = str(uuid4())
+    with (
+        dg.DagsterInstance.get() as instance,
+        this_process(home) as process,
+        _held_row(settings, job, first, last, Caller(trigger, run_id, run_id)) as row,
+    ):
         fail_dead_runs(instance, home)
-        days["tags"] = {TRIGGER_TAG: trigger, PROCESS_TAG: process, **days.get("tags", {})}
+        request = {REQUEST_TAG: str(row.run)} if row else {}
+        days["tags"] = {TRIGGER_TAG: trigger, PROCESS_TAG: process, **request, **days.get("tags", {})}
         result = definition.execute_in_process(
             instance=instance,
             raise_on_error=False,
+            run_id=run_id,
             run_config={
                 "ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in DAILY if name in steps},
                 "loggers": {"console": {"config": {"log_level": _console_level(settings)}}},
             },
             **days,
         )
-    return Outcome(result.run_id, *_complaints(result))
+        outcome = Outcome(result.run_id, *_complaints(result))
+        if row:
+            row.close("SUCCESS" if result.success else "FAILED", "; ".join(outcome.problems) or None)
+    return outcome
+
+
+@contextmanager
+def _held_row(
+    settings: Settings, job: str, first: date, last: date, caller: "Caller"
+) -> Iterator["umbrella.Umbrella | None"]:
+    """Takes the row of a documented job on one day for the block; an error of the block fails it.
+
+    A range has none: its loads have a row and a lock for each day. Raises AlreadyRunningError.
+    """
+    from lms_etl.activity.umbrellas import JOB_OF
+    from lms_etl.warehouse import umbrella
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    if first != last or job not in JOB_OF:
+        yield None
+        return
+    warehouse = Warehouse(settings)
+    with closing(warehouse), umbrella.held(warehouse, JOB_OF[job], first, caller) as row:
+        try:
+            yield row
+        except BaseException as error:
+            row.close("FAILED", str(error) or type(error).__name__)
+            raise
 
 
 def _console_level(settings: Settings) -> str:
@@ -111,7 +165,9 @@ def _complaints(result: Any) -> tuple[list[str], list[str]]:
             failure = event.step_failure_data
             described = failure.user_failure_data and failure.user_failure_data.description
             text = described or _innermost(failure.error)
-            if "asset check" not in text or not problems:
+            # A run that was stopped or refused says so in each of its steps.
+            told = any(line.endswith(text) for line in problems)
+            if not told and ("asset check" not in text or not problems):
                 problems.append(f"{event.step_key}: {text}")
     if not result.success and not problems:
         problems.append("The run failed before its first step; open it in the Dagster UI.")

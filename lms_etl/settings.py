@@ -110,6 +110,21 @@ class Settings(BaseSettings):
         "ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000
     )
     timeout: int = variable("ETL_TIMEOUT", 300, "Seconds that one statement may take at Moodle's database.", ge=1)
+    max_runtime: int = variable(
+        "ETL_MAX_RUNTIME", 1800, "Seconds that a run may take for each of its days before it is failed.", ge=1
+    )
+    stale_seconds: int = variable(
+        "ETL_STALE_SECONDS",
+        300,
+        "Seconds without a sign of life after which a run whose process holds no lock is failed.",
+        ge=60,
+    )
+    run_retention_days: int = variable(
+        "ETL_RUN_RETENTION_DAYS",
+        400,
+        "Days that finished runs stay in the registry; 0 keeps them for ever. Facts and receipts always stay.",
+        ge=0,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = variable(
         "ETL_LOG_LEVEL",
         "info",

@@ -74,7 +74,7 @@ def test_the_documented_actions_from_an_empty_warehouse_to_the_report(shell: She
         result = shell("user_activity_etl", action, DAY)
         assert result.returncode == 0, said(result)
     status = said(shell("user_activity_etl", "status"))
-    assert status.count("completed") == 4
+    assert status.count("completed") == 6
     scheduler = said(shell("user_activity_etl", "scheduler_data"))
     assert "user_activity 2026-03-22" in scheduler
     assert "yesterday:" in scheduler

@@ -16,7 +16,7 @@ from lms_etl.days import LocalDay, daily_partitions, last_complete_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import DayViews, Moodle
 from lms_etl.sources.read_ahead import read_ahead
-from lms_etl.warehouse import bulk, tables
+from lms_etl.warehouse import bulk, queue, tables
 from lms_etl.warehouse.warehouse import Warehouse
 
 local_days = daily_partitions(current().start_date, current().zone)
@@ -167,14 +167,11 @@ def user_activity(context: dg.AssetExecutionContext, config: DayRun, warehouse: 
 
 def wait_for_counts(warehouse: Warehouse, days: list[date]) -> None:
     """Fails with the documented message unless both counts of every day are loaded."""
-    for job in ("activity_counts", "user_counts"):
-        missing = sorted(set(days) - set(warehouse.finished_days(job, days)))
-        if missing:
-            raise dg.Failure(
-                description="Waiting for ActivityCounts and UserCounts ETL to complete: "
-                f"{job} of {missing[0]} is not loaded. Run `lms-etl user_activity_etl {job} {missing[0]}` first.",
-                allow_retries=False,
-            )
+    try:
+        with warehouse.reading() as connection:
+            queue.require_counts(connection, days)
+    except queue.WaitingForCounts as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def parts_of_the_report(warehouse: Warehouse) -> list[dict[str, Any]]:

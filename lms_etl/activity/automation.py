@@ -12,7 +12,8 @@ IN_PROCESS = dg.in_process_executor
 
 def job(name: str, selection: dg.AssetSelection, description: str) -> "dg.UnresolvedAssetJobDefinition":
     """A job over assets and their checks, in one process."""
-    return dg.define_asset_job(name, selection=selection, description=description, executor_def=IN_PROCESS)
+    limit = {"dagster/max_runtime": str(current().max_runtime)}
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=IN_PROCESS, tags=limit)
 
 
 user_activity_job = job(

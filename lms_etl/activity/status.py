@@ -16,12 +16,13 @@ from lms_etl.warehouse.tables import Moment
 from lms_etl.warehouse.tables import etl_job_runs as runs
 from lms_etl.warehouse.warehouse import Warehouse
 
-STEPS = ("courses", "activity_counts", "user_counts", "user_activity")
+STEPS = ("pipeline", "courses", "activity_counts", "user_counts", "main_etl", "user_activity")
+"""The jobs as a whole and the steps they are made of; main_etl is the last step alone."""
 COLOURS = {"completed": "green", "running": "cyan", "queued": "cyan", "failed": "red", "not_started": "dim"}
 
 
 def status(out: Console, settings: Settings) -> None:
-    """Prints the last run of each step with the documented status words."""
+    """Prints the last run of each job and step with the documented status words, whoever started it."""
     table = plain_table("step", "status", "day", "trigger", "started (UTC)", "seconds", "rows", "error")
     warehouse = Warehouse(settings)
     with warehouse.reading() as connection:
@@ -84,7 +85,7 @@ def summary(out: Console, settings: Settings, dagster_run_id: str) -> None:
     done = sa.func.count(sa.case((runs.c.status == "SUCCESS", 1)))
     query = (
         sa.select(runs.c.job_name, count, done, *sums, seconds)
-        .where(runs.c.dagster_run_id == dagster_run_id)
+        .where(runs.c.dagster_run_id == dagster_run_id, runs.c.job_name.not_in(("pipeline", "main_etl")))
         .group_by(runs.c.job_name)
         .order_by(sa.func.min(runs.c.id))
     )

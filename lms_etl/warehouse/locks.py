@@ -7,7 +7,7 @@ holds a lock on a file beside the database, and drops it with the process.
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -47,6 +47,13 @@ def locked(connection: sa.Connection, name: str, wait: float = 0) -> Iterator[No
             connection.commit()
 
 
+def is_free(connection: sa.Connection, name: str) -> bool:
+    """Whether nobody holds the lock `name`; asked on a connection of its own, since MySQL 5.6 holds one lock each."""
+    with connection.engine.connect() as other, suppress(AlreadyRunningError), locked(other, name):
+        return True
+    return False
+
+
 def _key(connection: sa.Connection, name: str) -> int | str:
     """PostgreSQL's locks have numbers and belong to one database; MySQL's have names of 64 characters, server-wide."""
     if connection.dialect.name == "postgresql":
@@ -70,8 +77,8 @@ def _file_lock(connection: sa.Connection, name: str, wait: float) -> Iterator[No
 
 
 def already_running(name: str) -> AlreadyRunningError:
-    """The documented error for the lock or live key `job:day`."""
-    job, _, day = name.partition(":")
+    """The documented error for the live key `job:day`, or for the lock of a load or of a whole run."""
+    job, _, day = name.removeprefix("run:").partition(":")
     return AlreadyRunningError(
         f"ETL process is already running: {job} of {day}. "
         "Wait for it, or look at it with `lms-etl user_activity_etl status`."

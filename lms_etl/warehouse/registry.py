@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from lms_etl.warehouse.locks import already_running, is_free
 from lms_etl.warehouse.tables import etl_job_runs as runs
 
 WORDS = {
@@ -31,6 +32,7 @@ _ATTEMPTS = sa.select(sa.func.count()).where(
     runs.c.job_name == sa.bindparam("job"), runs.c.target_date == sa.bindparam("day")
 )
 _ATTEMPTS_ALL = sa.select(sa.func.count()).where(runs.c.job_name == sa.bindparam("job"), runs.c.target_date.is_(None))
+_LIVE = sa.select(runs.c.id, runs.c.status).where(runs.c.live_key == sa.bindparam("key"))
 _INSERTION = sa.insert(runs)
 _CHANGE = sa.update(runs).where(runs.c.id == sa.bindparam("run"))
 _BURIAL = (
@@ -66,16 +68,42 @@ def utc_now() -> datetime:
     return datetime.now(tz=UTC).replace(tzinfo=None)
 
 
-def start(connection: sa.Connection, job: str, day: date | None, caller: Caller, batch: int) -> int:
-    """Adds a RUNNING row and returns its id; a live row left by a process that died is failed first.
+def start(
+    connection: sa.Connection, job: str, day: date | None, caller: Caller, batch: int, own: int | None = None
+) -> int:
+    """Makes the row of a load RUNNING and returns its id. The caller holds the lock of (job, day).
 
-    The caller holds the lock of (job, day), so a live row that is found belongs to nobody any more.
+    `own` is the live row that the whole run holds already, if this load is all that its job does. A request that waits
+    is taken over, since the load does what was asked for. Any other live row was left by a process that died: it is
+    failed. Raises AlreadyRunningError if a run of this job has taken its row and is about to load.
     """
+    try:
+        return _start(connection, job, day, caller, batch, own)
+    except sa.exc.IntegrityError:  # A request came in between the look and the insertion.
+        connection.rollback()
+        return _start(connection, job, day, caller, batch, own)
+
+
+def _start(connection: sa.Connection, job: str, day: date | None, caller: Caller, batch: int, own: int | None) -> int:
     now = utc_now()
     key = live_key(job, day)
-    of_this = {"job": job} if day is None else {"job": job, "day": day}
-    attempts = connection.execute(_ATTEMPTS_ALL if day is None else _ATTEMPTS, of_this).scalar_one()
-    if attempts:
+    before = attempts(connection, job, day)
+    live = connection.execute(_LIVE, {"key": key}).first() if before else None
+    running = {
+        "status": "RUNNING",
+        "limit_size": batch,
+        "dagster_run_id": caller.dagster_run_id,
+        "root_run_id": caller.root_run_id,
+        "heartbeat_at": now,
+        "started_at": now,
+    }
+    if live and (live.id == own or live.status == "QUEUED"):
+        still_live = _CHANGE.where(runs.c.live_key == key)
+        if connection.execute(still_live, {"run": live.id, "numrow": 0, **running}).rowcount:
+            return int(live.id)
+    elif live:
+        if not is_free(connection, f"run:{key}"):
+            raise already_running(key)
         connection.execute(_BURIAL, {"key": key, "now": now, "cause": DIED})
     row = connection.execute(
         _INSERTION,
@@ -83,18 +111,19 @@ def start(connection: sa.Connection, job: str, day: date | None, caller: Caller,
             "job_name": job,
             "target_date": day,
             "trigger": caller.trigger,
-            "status": "RUNNING",
             "live_key": key,
-            "attempt": attempts + 1,
-            "limit_size": batch,
-            "dagster_run_id": caller.dagster_run_id,
-            "root_run_id": caller.root_run_id,
-            "heartbeat_at": now,
+            "attempt": before + 1,
             "requested_at": now,
-            "started_at": now,
+            **running,
         },
     )
     return int(row.inserted_primary_key[0])  # type: ignore[index]
+
+
+def attempts(connection: sa.Connection, job: str, day: date | None) -> int:
+    """How many rows a job and day has, however they ended."""
+    of_this = {"job": job} if day is None else {"job": job, "day": day}
+    return int(connection.execute(_ATTEMPTS_ALL if day is None else _ATTEMPTS, of_this).scalar_one())
 
 
 def live_key(job: str, day: date | None) -> str:
@@ -126,6 +155,11 @@ def succeed(connection: sa.Connection, run: int, started: datetime, rows: int, c
 def fail(connection: sa.Connection, run: int, started: datetime, error: str) -> None:
     """Turns the row FAILED with its reason."""
     _close(connection, run, started, status="FAILED", error=error)
+
+
+def stopped(connection: sa.Connection, run: int, started: datetime, reason: str) -> None:
+    """Turns the row STOPPED, as somebody asked."""
+    _close(connection, run, started, status="STOPPED", reason=reason)
 
 
 def _close(connection: sa.Connection, run: int, started: datetime, **values: Any) -> datetime:

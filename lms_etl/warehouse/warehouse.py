@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,15 @@ import sqlalchemy as sa
 
 from lms_etl import databases, statements
 from lms_etl.settings import Settings
-from lms_etl.warehouse import bulk, receipts, registry, tables
+from lms_etl.warehouse import bulk, queue, receipts, registry, tables
+from lms_etl.warehouse.heartbeat import Heart
 from lms_etl.warehouse.locks import locked
+from lms_etl.warehouse.orders import Orders
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from lms_etl.warehouse.umbrella import Umbrella
 
 SETTING = "WAREHOUSE_DATABASE_URL"
 
@@ -181,8 +185,11 @@ def _insertion(name: str, table: sa.Table) -> sa.TextClause:
 class Warehouse:
     """Connects to the warehouse when first used. Errors come as DatabaseProblem and name WAREHOUSE_DATABASE_URL."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, umbrella: "Umbrella | None" = None) -> None:
         self.settings = settings
+        self.umbrella = umbrella
+        self.heart = Heart(lambda: self.engine)
+        self.orders = Orders(self)
 
     @cached_property
     def url(self) -> sa.URL:
@@ -194,6 +201,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Ends its connections; they open again at the next use."""
+        self.heart.stop()
         if "engine" in self.__dict__:
             self.engine.dispose()
 
@@ -204,13 +212,22 @@ class Warehouse:
             yield connection
 
     @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction for changes of the registry, committed when the block ends well."""
+        immediate = self.engine.execution_options(begin="immediate")
+        with databases.plain_errors(SETTING, self.url), immediate.begin() as connection:
+            yield connection
+
+    @contextmanager
     def loading(
         self, job: str, table: sa.Table, day: date | None, caller: registry.Caller, batch: int | None = None
     ) -> Iterator[Load]:
         """One load of a table and day: lock, registry row, transaction, commit. A failure rolls back and is recorded.
 
-        Raises AlreadyRunningError when another process loads the same job and day.
+        Raises AlreadyRunningError when another process loads the same job and day, StoppedError when the run is asked
+        to stop, OutOfTimeError when it has run for too long.
         """
+        own = self.umbrella.row_for(job, day) if self.umbrella else None
         begin = self.engine.execution_options(begin="immediate")
         batch = batch or self.settings.batch_size
         with (
@@ -218,12 +235,15 @@ class Warehouse:
             begin.connect() as connection,
             locked(connection, registry.live_key(job, day)),
         ):
+            self.orders.obey(caller.dagster_run_id)
             started = registry.utc_now()
-            run = registry.start(connection, job, day, caller, batch)
+            run = registry.start(connection, job, day, caller, batch, own)
             connection.commit()
-            load = Load(connection, table, day, batch, run, self._report_progress)
+            load = Load(connection, table, day, batch, run, partial(self._report_progress, caller.dagster_run_id))
             try:
-                yield load
+                with self.heart.beating(run):
+                    yield load
+                self.orders.obey(caller.dagster_run_id)
                 done = registry.succeed(connection, run, started, load.rows, load.counters)
                 if day is not None:
                     counters = load.counters
@@ -232,6 +252,8 @@ class Warehouse:
             except BaseException as error:
                 self._record_failure(connection, run, started, error)
                 raise
+            if self.umbrella:
+                self.umbrella.step_done()
 
     def _record_failure(self, connection: sa.Connection, run: int, started: Any, error: BaseException) -> None:
         """The failure must not hide behind a second one: a warehouse that is gone cannot be told."""
@@ -240,14 +262,16 @@ class Warehouse:
             reason = str(error) if str(error) else type(error).__name__
             if isinstance(error, sa.exc.DBAPIError):
                 reason = databases.explain(error, SETTING, self.url)
-            registry.fail(connection, run, started, reason)
+            close = registry.stopped if isinstance(error, queue.StoppedError) else registry.fail
+            close(connection, run, started, reason)
             connection.commit()
 
-    def _report_progress(self, run: int, offset: int, numrow: int) -> None:
+    def _report_progress(self, dagster_run_id: str | None, run: int, offset: int, numrow: int) -> None:
         """Writes progress on a connection of its own, to be seen before the commit. SQLite's one writer is busy."""
         if self.engine.dialect.name != "sqlite":
             with self.engine.begin() as connection:
                 registry.progress(connection, run, offset, numrow)
+            self.orders.obey(dagster_run_id, at_once=True)
 
     def frame(
         self, table: sa.Table, days: list[date] | None = None, columns: list[str] | None = None

@@ -1,4 +1,5 @@
-"""Processes that tests kill: `hold URL` keeps a day's lock, `crash URL` dies at every moment of a load in turn.
+"""Processes that tests kill: `hold URL` keeps a day's lock, `umbrella URL` that of a whole run, `crash URL` dies at
+every moment of a load in turn.
 
 They run outside pytest so that a kill is a kill: no `finally`, no rollback, no goodbye to the server.
 """
@@ -19,7 +20,7 @@ from typing import Any
 import pymysql
 import sqlalchemy as sa
 
-from lms_etl.warehouse import bulk, tables
+from lms_etl.warehouse import bulk, tables, umbrella
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.warehouse.rows import CALLER, DAY, counts, load, runs, views_of, warehouse_at
@@ -48,6 +49,13 @@ def hold(url: str) -> None:
         warehouse.loading("activity_counts", tables.activity_counts, DAY, CALLER) as held,
     ):
         held.replace(counts(NEW))
+        print("held", flush=True)  # noqa: T201
+        signal.pause()
+
+
+def hold_umbrella(url: str) -> None:
+    """Runs the pipeline of a day and never ends."""
+    with warehouse_at(url) as warehouse, umbrella.held(warehouse, "pipeline", DAY, CALLER):
         print("held", flush=True)  # noqa: T201
         signal.pause()
 
@@ -151,11 +159,16 @@ def state(warehouse: Warehouse) -> dict[str, Any]:
 
 
 def run_again(warehouse: Warehouse) -> None:
-    """Loads the new day once the server has noticed that the dead process is gone and let go of its lock."""
+    """Loads the new day."""
+    soon(lambda: load(warehouse, NEW))
+
+
+def soon(act: Callable[[], Any]) -> None:
+    """Acts once the server has noticed that the dead process is gone and let go of its lock."""
     deadline = time.monotonic() + 10
     while True:
         try:
-            load(warehouse, NEW)
+            act()
         except AlreadyRunningError:
             if time.monotonic() > deadline:
                 raise
@@ -165,4 +178,4 @@ def run_again(warehouse: Warehouse) -> None:
 
 
 if __name__ == "__main__":
-    {"hold": hold, "crash": crash}[sys.argv[1]](sys.argv[2])
+    {"hold": hold, "crash": crash, "umbrella": hold_umbrella}[sys.argv[1]](sys.argv[2])
