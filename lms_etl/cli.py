@@ -32,10 +32,10 @@ ACTIONS = {
 }
 LONGEST_LINE = 400
 USAGE = """\
-Usage: lms-etl user_activity_etl ACTION [DATE]
+Usage: lms-etl user_activity_etl ACTION [DATE] [--force]
 
 DATE is a day at the site, YYYY-MM-DD; yesterday, the last complete one, if
-left out.
+left out. An older day is loaded with --force, or by `lms-etl backfill`.
 
   pipeline          courses, activity counts, user counts, report of the day
   activity_counts   views per course only
@@ -131,20 +131,22 @@ def backfill(
     force: Annotated[bool, typer.Option("--force", help="Load again what is loaded already.")] = False,
 ) -> None:
     """Load a range of days in one run, day by day. Days that are loaded already are left out, so it resumes."""
-    run("user_activity_job", day_or_yesterday(first), day_or_yesterday(last), "backfill", skip_loaded=not force)
+    days = day_or_yesterday(first), day_or_yesterday(last)
+    run("user_activity_job", *days, "backfill", skip_loaded=not force, force=force)
 
 
 @app.command("user_activity_etl")
 def user_activity_etl(
     action: Annotated[str, typer.Argument(help="One of the actions; none shows them.", show_default=False)] = "",
     day: Annotated[str, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD; yesterday if left out.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Load a day although its window is closed.")] = False,
 ) -> None:
     """The documented actions: pipeline, activity_counts, user_counts, main_etl, status, scheduler_data."""
     if not action:
         out.print(USAGE, highlight=False, markup=False)
     elif action in ACTIONS:
         chosen = day_or_yesterday(day)
-        run(ACTIONS[action], chosen, chosen, "cli")
+        run(ACTIONS[action], chosen, chosen, "cli", force=force)
     elif action in ("status", "scheduler_data"):
         from lms_etl.activity import status
 
@@ -160,13 +162,13 @@ def day_or_yesterday(text: str) -> date:
     return parse(text) if text else last_complete_day(settings().zone)
 
 
-def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> None:
+def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False, force: bool = False) -> None:
     """Runs a job with a progress bar and a summary; exits with 1 if it failed."""
     from lms_etl import runs
 
     runs.checked_days(settings(), first, last)
     with progress_bar():
-        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded)
+        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded, force)
     from lms_etl.activity import status
 
     status.summary(out, settings(), outcome.run_id)
