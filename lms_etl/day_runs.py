@@ -125,7 +125,7 @@ class DayRuns:
                 reason = (
                     f"{day} was loaded at {receipt.last_completed_at:%Y-%m-%d %H:%M:%S} UTC by run {receipt.run_id}"
                 )
-                with self.warehouse.engine.begin() as connection:
+                with self.warehouse.writing() as connection:
                     registry.close_without_load(connection, self.job, day, self.caller, "SKIPPED", reason)
         return done
 

@@ -158,6 +158,13 @@ class Warehouse:
             yield connection
 
     @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection whose block is one transaction."""
+        begin = self.engine.execution_options(begin="immediate")
+        with databases.plain_errors(SETTING, self.url), begin.begin() as connection:
+            yield connection
+
+    @contextmanager
     def loading(
         self, job: str, table: sa.Table, day: date | None, caller: registry.Caller, batch: int | None = None
     ) -> Iterator[Load]:
