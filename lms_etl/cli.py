@@ -34,11 +34,11 @@ LONGEST_LINE = 400
 CATCH_UP_DAYS = 31
 """How far back a backfill without --from looks for days that were missed."""
 USAGE = """\
-Usage: lms-etl user_activity_etl ACTION [DATE] [--queue]
+Usage: lms-etl user_activity_etl ACTION [DATE] [--queue] [--force]
 
 DATE is a day at the site, YYYY-MM-DD; yesterday, the last complete one, if
-left out. With --queue the Dagster daemon does it, and the command answers at
-once.
+left out. An older day is loaded with --force, or by `lms-etl backfill`. With
+--queue the Dagster daemon does it, and the command answers at once.
 
   pipeline          courses, activity counts, user counts, report of the day
   activity_counts   views per course only
@@ -144,7 +144,7 @@ def backfill(
     if begin is None:
         out.print(f"Nothing to load: no day of the {CATCH_UP_DAYS} up to {end} is missing.", highlight=False)
     else:
-        run("user_activity_job", begin, end, "backfill", skip_loaded=not force)
+        run("user_activity_job", begin, end, "backfill", skip_loaded=not force, force=force)
 
 
 @app.command("user_activity_etl")
@@ -154,6 +154,7 @@ def user_activity_etl(
         str, typer.Argument(metavar="[DATE or ID]", help="YYYY-MM-DD; yesterday if left out. For stop a run's number.")
     ] = "",
     queue: Annotated[bool, typer.Option("--queue", help="Let the Dagster daemon do it and answer at once.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Load a day although its window is closed.")] = False,
 ) -> None:
     """The documented actions: pipeline, activity_counts, user_counts, main_etl, status, scheduler_data; and stop."""
     if not action:
@@ -163,9 +164,9 @@ def user_activity_etl(
         if queue:
             from lms_etl.activity import request_commands
 
-            request_commands.enqueue(out, settings(), action, chosen)
+            request_commands.enqueue(out, settings(), action, chosen, force)
         else:
-            run(ACTIONS[action], chosen, chosen, "cli")
+            run(ACTIONS[action], chosen, chosen, "cli", force=force)
     elif action == "stop":
         stop(day)
     elif action in ("status", "scheduler_data"):
@@ -203,13 +204,13 @@ def day_or_yesterday(text: str) -> date:
     return parse(text) if text else last_complete_day(settings().zone)
 
 
-def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> None:
+def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False, force: bool = False) -> None:
     """Runs a job with a progress bar and a summary; exits with 1 if it failed."""
     from lms_etl import runs
 
     runs.checked_days(settings(), first, last)
     with progress_bar():
-        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded)
+        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded, force)
     from lms_etl.activity import status
 
     status.summary(out, settings(), outcome.run_id)

@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import sqlalchemy as sa
 
+from lms_etl import clock, window
 from lms_etl.databases import DatabaseProblem
 from lms_etl.days import LocalDay, last_complete_day, local_day, parse
 from lms_etl.settings import current
+from lms_etl.warehouse import receipts, registry
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.orders import OutOfTimeError
 from lms_etl.warehouse.queue import StoppedError
@@ -30,6 +33,18 @@ from lms_etl.warehouse.warehouse import Load, Warehouse
 TRIGGER_TAG = "lms_etl/trigger"
 PERMANENT = (DatabaseProblem, AlreadyRunningError, StoppedError, OutOfTimeError)
 """What a retry cannot solve; the message is all there is to tell."""
+REASON_TAG = "lms_etl/reason"
+"""Why the run was asked for; goes into the registry."""
+
+FORCE_TAG = "lms_etl/force"
+"""Set on the run of a request that was made with force; means what DayRun.force does."""
+
+AUTOMATIC = ("schedule", "sensor")
+"""Triggers whose second run of a finished day is skipped."""
+
+FINISHING_STEP = "user_activity"
+"""The step that is loaded last: with it the day is finished."""
+
 DAYS_WAITING = 31
 """Prepared days that may wait to be written; bounds the memory of a long backfill."""
 
@@ -38,10 +53,13 @@ PROGRESS = logging.getLogger("lms_etl.progress")
 
 
 class DayRun(dg.Config):
-    """How a run treats days that are loaded already."""
+    """How a run treats days that are loaded already, or whose window is closed."""
 
     skip_loaded: bool = False
     """Leave out days that the registry holds as loaded: a backfill continues, an ordinary run loads again."""
+
+    force: bool = False
+    """Load the day although its window is closed, or although it is finished; the run is marked as forced."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +110,13 @@ class DayRuns:
 
     def __post_init__(self) -> None:
         self.job = self.context.asset_key.path[-1]
-        self.caller = caller_of(self.context)
+        self.forced = self.config.force or FORCE_TAG in self.context.run.tags
+        self.caller = replace(caller_of(self.context), forced=self.forced)
         self.zone = current().zone
         self.asked = days_of(self.context)
+        require_open_window(self.context, self.asked, self.zone, self.forced)
         with permanent_failures():
+            self.receipts = self._receipts(self.job)
             self.skipped = self._loaded_before()
         self.days = [day for day in self.asked if day.date not in self.skipped]
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
@@ -109,7 +130,33 @@ class DayRuns:
             return self.warehouse.finished_days(self.job, days)
         if self.context.run.root_run_id:
             return self.warehouse.finished_days(self.job, days, self.context.run.root_run_id)
+        if self.caller.trigger in AUTOMATIC and not self.forced:
+            return self._skip_finished()
         return {}
+
+    def _receipts(self, job: str) -> dict[date, Any]:
+        if not self.asked:
+            return {}
+        with self.warehouse.reading() as connection:
+            return receipts.between(connection, job, self.asked[0].date, self.asked[-1].date)
+
+    def _skip_finished(self) -> dict[date, int]:
+        """Days that are finished, each with its SKIPPED row.
+
+        A day whose counts are loaded but not its report is loaded as a whole: what stopped the report may be a check
+        that found the counts wrong.
+        """
+        finished = self._receipts(FINISHING_STEP)
+        done = {}
+        for day, receipt in self.receipts.items():
+            if receipt.run_id is not None and day in finished and finished[day].run_id is not None:
+                done[day] = receipt.run_id
+                reason = (
+                    f"{day} was loaded at {receipt.last_completed_at:%Y-%m-%d %H:%M:%S} UTC by run {receipt.run_id}"
+                )
+                with self.warehouse.writing() as connection:
+                    registry.close_without_load(connection, self.job, day, self.caller, "SKIPPED", reason)
+        return done
 
     def __enter__(self) -> "DayRuns":
         for day, run in self.skipped.items():
@@ -141,7 +188,7 @@ class DayRuns:
             return
         start = time.perf_counter()
         try:
-            with self.warehouse.loading(self.job, self.table, day.date, self.caller, self.batch) as load:
+            with self.warehouse.loading(self.job, self.table, day.date, self._caller(day), self.batch) as load:
                 if isinstance(prepared, Exception):
                     raise prepared  # noqa: TRY301
                 metadata = prepared.enter(load)
@@ -152,6 +199,13 @@ class DayRuns:
         self.finished[day.key] = {**receipt, **metadata}
         told = {"job": self.job, "done": len(self.finished), "total": len(self.days)}
         PROGRESS.info("%s %s: %s rows", self.job, day.key, load.rows, extra=told)
+
+    def _caller(self, day: LocalDay) -> registry.Caller:
+        """The caller of this day's load: late, with the reason, when its window is closed."""
+        if clock.now().timestamp() < window.window_of(day.date, self.zone).closes:
+            return self.caller
+        asked = "force" if self.forced else self.caller.trigger
+        return replace(self.caller, late=True, reason=self.caller.reason or f"loaded late by {asked}")
 
     def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
         counters = load.counters
@@ -166,7 +220,18 @@ class DayRuns:
             "seconds": round(seconds, 3),
             "complete_through": datetime.fromtimestamp(day.end, tz=self.zone).isoformat(),
             "registry_run": load.run,
+            **self._window(day),
             **seen,
+        }
+
+    def _window(self, day: LocalDay) -> dict[str, Any]:
+        """State and margin of the day's window, which its first load decided, this one or an earlier one."""
+        before = self.receipts.get(day.date)
+        first = window.aware(before.first_completed_at) if before and before.first_completed_at else clock.now()
+        margin = window.window_of(day.date, self.zone).margin_minutes(first)
+        return {
+            "window_state": window.state(day.date, self.zone, first, first),
+            "window_margin_minutes": margin,
         }
 
     def describe(self, day: LocalDay, metadata: dict[str, Any]) -> None:
@@ -220,6 +285,30 @@ def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
     return days
 
 
+def require_open_window(
+    context: dg.AssetExecutionContext, days: list[LocalDay], zone: ZoneInfo, forced: bool = False
+) -> None:
+    """Refuses an ordinary run, one of a single day, outside the day's window. Raises dg.Failure with what to do.
+
+    A run over a range, one that Dagster or `lms-etl` calls a backfill, and a forced one pass. What counts is when the
+    run started: one that started in time may end after the window has closed (its day is late then).
+    """
+    tags = context.run.tags
+    if forced or len(days) != 1 or "dagster/backfill" in tags or caller_of(context).trigger == "backfill":
+        return
+    [day] = days
+    refused = window.refusal(day.date, zone, clock.now())
+    if refused and window.refusal(day.date, zone, started_at(context)):
+        raise dg.Failure(description=refused, allow_retries=False)
+
+
+def started_at(context: dg.AssetExecutionContext) -> datetime:
+    """When the run started, as Dagster recorded it; now, if it did not."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    seconds = record.start_time if record else None
+    return clock.now() if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+
+
 def caller_of(context: dg.AssetExecutionContext) -> Caller:
     """Who asked for the run of this step."""
     return caller_of_run(context.run)
@@ -236,4 +325,4 @@ def caller_of_run(run: dg.DagsterRun) -> Caller:
         trigger = "sensor"
     else:
         trigger = "backfill" if "dagster/backfill" in tags else "ui"
-    return Caller(trigger, run.run_id, run.root_run_id or run.run_id)
+    return Caller(trigger, run.run_id, run.root_run_id or run.run_id, reason=tags.get(REASON_TAG))

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from lms_etl import clock
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -63,7 +65,7 @@ def local_date(instant: int, zone: ZoneInfo) -> date:
 
 def last_complete_day(zone: ZoneInfo, now: datetime | None = None) -> date:
     """Yesterday at the site: the newest day of which nothing is missing."""
-    return (now or datetime.now(tz=UTC)).astimezone(zone).date() - timedelta(days=1)
+    return (now or clock.now()).astimezone(zone).date() - timedelta(days=1)
 
 
 def parse(text: str) -> date:

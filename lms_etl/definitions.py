@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from lms_etl.activity import assets, automation, checks, requests
+from lms_etl.activity import assets, automation, checks, requests, window_sensor
 from lms_etl.activity.umbrellas import warehouse_of_run
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
@@ -19,7 +19,7 @@ defs = dg.Definitions(
     ],
     jobs=automation.jobs,
     schedules=[automation.user_activity_schedule],
-    sensors=[requests.request_sensor],
+    sensors=[requests.request_sensor, window_sensor.window_sensor],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,
 )

@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lms_etl import clock, window
 from lms_etl.days import BadDay, each_day, last_complete_day
 from lms_etl.instance import dagster_home
 from lms_etl.settings import Settings
@@ -55,12 +56,29 @@ def first_missing_day(warehouse: "Warehouse", first: date, last: date) -> date |
     return next((day for day in days if not all(day in each for each in loaded)), None)
 
 
-def run_days(settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> Outcome:
+def require_open_window(settings: Settings, day: date) -> None:
+    """Raises BadDay with the documented error unless an ordinary run may load the day now."""
+    refused = window.refusal(day, settings.zone, clock.now())
+    if refused:
+        raise BadDay(refused)
+
+
+def run_days(
+    settings: Settings,
+    job: str,
+    first: date,
+    last: date,
+    trigger: str,
+    skip_loaded: bool = False,
+    force: bool = False,
+) -> Outcome:
     """Runs a job over the days first to last in one Dagster run and returns how it ended.
 
     Raises BadDay for days that cannot be run, DatabaseProblem if the warehouse is not ready.
     """
     checked_days(settings, first, last)
+    if trigger != "backfill" and not force:
+        require_open_window(settings, first)
     _require_ready(settings)
     home = dagster_home(settings)
     import dagster as dg
@@ -103,7 +121,9 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
             raise_on_error=False,
             run_id=run_id,
             run_config={
-                "ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in DAILY if name in steps},
+                "ops": {
+                    name: {"config": {"skip_loaded": skip_loaded, "force": force}} for name in DAILY if name in steps
+                },
                 "loggers": {"console": {"config": {"log_level": _console_level(settings)}}},
             },
             **days,

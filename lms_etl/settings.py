@@ -105,6 +105,26 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
     )
+    window_attempts: int = variable(
+        "LMS_ETL_WINDOW_ATTEMPTS", 3, "Runs of a day that start by themselves while its window is open.", ge=1, le=20
+    )
+    window_pause: int = variable(
+        "LMS_ETL_WINDOW_PAUSE",
+        10,
+        "Minutes from a failed run to the next one; each further pause is twice as long.",
+        ge=1,
+    )
+    window_grace: int = variable(
+        "LMS_ETL_WINDOW_GRACE",
+        30,
+        "Minutes after 02:00 at which the window sensor starts a day that nothing has started; a run that is under way "
+        "when the window closes has as long to end.",
+        ge=1,
+        le=600,
+    )
+    catch_up: bool = variable(
+        "LMS_ETL_CATCH_UP", True, "Load missed days by themselves, late, as one backfill over a range."
+    )
     batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
     merge_batch_size: int = variable(
         "ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000

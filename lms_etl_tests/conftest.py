@@ -5,10 +5,12 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lms_etl import clock
 from lms_etl.settings import current
 from lms_etl_tests.servers import MariaDB, PostgreSQL, Server, start_or_skip
 
@@ -33,6 +35,19 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LMS_ETL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def stand_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], datetime]:
+    """A function that stops the clock at a time of UTC, `2026-03-22 02:00`, or of the offset it is written with."""
+
+    def stand(text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        return moment
+
+    return stand
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from lms_etl.warehouse.tables import SCHEMA_VERSION
 from lms_etl_tests.activity.conftest import fill
 from lms_etl_tests.site import Site
 
@@ -61,17 +62,17 @@ def said(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_the_documented_actions_from_an_empty_warehouse_to_the_report(shell: Shell) -> None:
-    refused = shell("user_activity_etl", "pipeline", DAY)
+    refused = shell("user_activity_etl", "pipeline", DAY, "--force")
     assert refused.returncode == 1
     assert "Run `lms-etl migrate`" in said(refused)
     assert shell("migrate").returncode == 0
     assert "was there already" in said(shell("migrate"))
     assert "not_started" in said(shell("user_activity_etl", "status"))
-    waiting = shell("user_activity_etl", "main_etl", DAY)
+    waiting = shell("user_activity_etl", "main_etl", DAY, "--force")
     assert waiting.returncode == 1
     assert "Waiting for ActivityCounts and UserCounts ETL to complete" in said(waiting)
     for action in ("activity_counts", "user_counts", "main_etl", "pipeline"):
-        result = shell("user_activity_etl", action, DAY)
+        result = shell("user_activity_etl", action, DAY, "--force")
         assert result.returncode == 0, said(result)
     status = said(shell("user_activity_etl", "status"))
     assert status.count("completed") == 6
@@ -95,6 +96,8 @@ def test_a_backfill_resumes_where_it_stopped_and_force_loads_again(shell: Shell)
     [
         (("user_activity_etl", "pipeline", "2024-02-30"), "'2024-02-30' is not a day of the calendar"),
         (("user_activity_etl", "pipeline", "2999-01-01"), "2999-01-01 is not over at the site"),
+        (("user_activity_etl", "pipeline", DAY), f"ETL time window expired: {DAY} could be loaded until"),
+        (("user_activity_etl", "main_etl", DAY), "lms-etl backfill --from 2026-03-22 --to 2026-03-22"),
         (("user_activity_etl", "pipeline", "2026-02-28"), "before the first day of the site"),
         (("user_activity_etl", "pipelin"), "'pipelin' is not an action"),
         (("backfill", "--from", "2026-03-22", "--to", "2026-03-20"), "is after the last"),
@@ -142,7 +145,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
 def test_a_source_that_is_down_is_told_in_one_line_and_recorded(shell: Shell) -> None:
     shell("migrate")
     url = "mysql://reader:hush-hush@127.0.0.1:9/moodle"
-    result = shell("user_activity_etl", "pipeline", DAY, MOODLE_DATABASE_URL=url)
+    result = shell("user_activity_etl", "pipeline", DAY, "--force", MOODLE_DATABASE_URL=url)
     assert result.returncode == 1
     assert "Failed to connect to database: the server does not answer (MOODLE_DATABASE_URL=" in said(result)
     assert "hush-hush" not in said(result)
@@ -152,7 +155,7 @@ def test_a_source_that_is_down_is_told_in_one_line_and_recorded(shell: Shell) ->
 def test_doctor_finds_a_healthy_set_up_healthy_and_names_what_is_not(shell: Shell) -> None:
     before = shell("doctor")
     assert before.returncode == 1
-    assert "✗ Schema: version none, 0001 is needed: run `lms-etl migrate`" in said(before)
+    assert f"✗ Schema: version none, {SCHEMA_VERSION} is needed: run `lms-etl migrate`" in said(before)
     shell("migrate")
     healthy = shell("doctor")
     assert healthy.returncode == 0, said(healthy)
@@ -192,7 +195,7 @@ def test_the_demo_ends_with_a_report_a_chart_and_what_to_type_next(tmp_path: Pat
 
 def test_the_log_level_decides_whether_progress_and_tracebacks_are_shown(shell: Shell) -> None:
     shell("migrate")
-    words = ("user_activity_etl", "activity_counts", DAY)
+    words = ("user_activity_etl", "activity_counts", DAY, "--force")
     assert "1/1" in said(shell(*words))
     assert shell(*words, ETL_LOG_LEVEL="error").stderr == ""
     assert "STEP_START" in shell(*words, ETL_LOG_LEVEL="debug").stderr

@@ -1,6 +1,7 @@
 """What Dagster is told: asset keys, descriptions, schedules, and that the code location loads."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -9,7 +10,9 @@ import pytest
 from lms_etl.activity import automation
 from lms_etl.days import daily_partitions
 from lms_etl.definitions import defs
-from lms_etl.warehouse import tables
+from lms_etl.warehouse import receipts, schema, tables
+from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl_tests.warehouse.rows import warehouse_at
 
 ASSETS = {
     "courses": tables.courses,
@@ -75,16 +78,58 @@ def test_the_schedule_runs_by_itself_at_two_in_the_night_site_time() -> None:
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
-def test_a_tick_loads_the_day_that_ended_two_hours_before() -> None:
-    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 23, 2, tzinfo=UTC))
-    request = automation.user_activity_schedule(context)
+def tick(warehouse: Warehouse, at: datetime) -> dg.RunRequest | dg.SkipReason:
+    """What the schedule answers to a tick."""
+    context = dg.build_schedule_context(scheduled_execution_time=at, resources={"warehouse": warehouse})
+    return automation.user_activity_schedule(context)
+
+
+TWO = datetime(2026, 3, 23, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
+    with warehouse_at(sqlite_url) as opened:
+        schema.migrate(opened)
+        yield opened
+
+
+def test_a_tick_loads_the_day_that_ended_two_hours_before(
+    warehouse: Warehouse, stand_at: Callable[[str], datetime]
+) -> None:
+    """Also the first tick of all: an empty warehouse is no reason to skip."""
+    stand_at("2026-03-23 02:00:01")
+    request = tick(warehouse, TWO)
     assert request.partition_key == "2026-03-22"
     assert request.tags["lms_etl/trigger"] == "schedule"
 
 
+def test_a_tick_of_a_finished_day_says_when_it_was_loaded(
+    warehouse: Warehouse, stand_at: Callable[[str], datetime]
+) -> None:
+    at = stand_at("2026-03-23 01:30:09")
+    with warehouse.writing() as connection:
+        receipts.record(connection, "user_activity", date(2026, 3, 22), 7, at.replace(tzinfo=None), 1, None, at.tzinfo)
+    skipped = tick(warehouse, TWO)
+    assert skipped.skip_message.startswith("2026-03-22 was loaded at 2026-03-23 01:30:09 by run 7.")
+
+
+def test_a_tick_that_comes_after_the_window_starts_nothing(
+    warehouse: Warehouse, stand_at: Callable[[str], datetime]
+) -> None:
+    stand_at("2026-03-24 00:00")
+    assert tick(warehouse, TWO).skip_message.startswith("ETL time window expired: 2026-03-22")
+
+
+def test_a_warehouse_that_does_not_answer_is_no_reason_to_skip(stand_at: Callable[[str], datetime]) -> None:
+    stand_at("2026-03-23 02:00:01")
+    with warehouse_at("postgresql://etl:secret@127.0.0.1:9/lms") as away:
+        assert tick(away, TWO).partition_key == "2026-03-22"
+
+
 def test_a_tick_before_the_first_complete_day_says_why_it_does_nothing() -> None:
-    context = dg.build_schedule_context(scheduled_execution_time=datetime(2025, 1, 1, 2, tzinfo=UTC))
-    skipped = automation.user_activity_schedule(context)
+    with warehouse_at("sqlite://") as unused:
+        skipped = tick(unused, datetime(2025, 1, 1, 2, tzinfo=UTC))
     assert "No day is complete yet: the first one is 2025-01-01 (LMS_ETL_START_DATE)" in skipped.skip_message
 
 

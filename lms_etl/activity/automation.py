@@ -1,10 +1,18 @@
 """How system 1 runs by itself: its jobs, and the schedule of the last complete day."""
 
+from contextlib import suppress
+from datetime import date
+
 import dagster as dg
 
+from lms_etl import clock, window
 from lms_etl.activity.assets import GROUP, activity_counts, courses, local_days, user_activity, user_counts
-from lms_etl.day_runs import TRIGGER_TAG
+from lms_etl.databases import DatabaseProblem
+from lms_etl.day_runs import FINISHING_STEP, TRIGGER_TAG
+from lms_etl.days import parse
 from lms_etl.settings import current
+from lms_etl.warehouse import receipts
+from lms_etl.warehouse.warehouse import Warehouse
 
 IN_PROCESS = dg.in_process_executor
 """The days are small after push-down: a process for each step would take three times as long as the work."""
@@ -43,9 +51,31 @@ jobs = [user_activity_job, activity_counts_job, user_counts_job, main_etl_job]
     execution_timezone=current().timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
-def user_activity_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every night at 02:00 site time: the day that ended two hours before."""
+def user_activity_schedule(
+    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.RunRequest | dg.SkipReason:
+    """Every night at 02:00 site time: the day that ended two hours before, unless it is finished."""
     keys = local_days.get_partition_keys(current_time=context.scheduled_execution_time)
     if not keys:
         return dg.SkipReason(f"No day is complete yet: the first one is {current().start_date} (LMS_ETL_START_DATE).")
+    why_not = reason_to_skip(warehouse, parse(keys[-1]))
+    if why_not:
+        return dg.SkipReason(why_not)
     return dg.RunRequest(run_key=None, partition_key=keys[-1], tags={TRIGGER_TAG: "schedule"})
+
+
+def reason_to_skip(warehouse: Warehouse, day: date) -> str | None:
+    """Why the schedule need not load the day: it is finished, or a late tick comes after its window.
+
+    A warehouse that does not answer is no reason: the run will fail and tell what is wrong.
+    """
+    zone = current().zone
+    refused = window.refusal(day, zone, clock.now())
+    if refused:
+        return f"{refused} The window sensor records the miss and catches up."
+    with suppress(DatabaseProblem), warehouse.reading() as connection:
+        receipt = receipts.between(connection, FINISHING_STEP, day, day).get(day)
+        if receipt is not None and receipt.run_id is not None:
+            at = window.local_text(window.aware(receipt.last_completed_at), zone)
+            return f"{day} was loaded at {at} by run {receipt.run_id}. The next tick loads the day after it."
+    return None

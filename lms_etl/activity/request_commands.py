@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from rich.console import Console
 
-from lms_etl.runs import checked_days
+from lms_etl.runs import checked_days, require_open_window
 from lms_etl.settings import Settings
 from lms_etl.warehouse import queue, schema
 from lms_etl.warehouse.tables import etl_job_runs as runs
@@ -17,17 +17,19 @@ class UnclearRun(Exception):
     """No run was named, and there is none to stop, or more than one."""
 
 
-def enqueue(out: Console, settings: Settings, job: str, day: date) -> None:
+def enqueue(out: Console, settings: Settings, job: str, day: date, force: bool = False) -> None:
     """Queues a job of a day and says what happens next.
 
     Raises BadDay for a day that cannot be run, AlreadyRunningError if it is queued or running, WaitingForCounts for a
     report whose counts are missing.
     """
     checked_days(settings, day, day)
+    if not force:
+        require_open_window(settings, day)
     warehouse = Warehouse(settings)
     schema.require_current(warehouse)
     with warehouse.writing() as connection:
-        number = queue.request(connection, job, day, "cli")
+        number = queue.request(connection, job, day, "cli", force=force)
     action = "lms-etl user_activity_etl"
     for line in (
         f"Queued as run {number}: {job} of {day}.",

@@ -7,6 +7,7 @@ runs that cannot do so themselves: cancelled, vanished, or killed with their pro
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,9 +15,9 @@ import sqlalchemy as sa
 
 from lms_etl.activity import automation
 from lms_etl.activity.umbrellas import REQUEST_TAG, outcome
-from lms_etl.day_runs import TRIGGER_TAG
+from lms_etl.day_runs import FORCE_TAG, TRIGGER_TAG
 from lms_etl.days import BadDay
-from lms_etl.runs import checked_days
+from lms_etl.runs import checked_days, require_open_window
 from lms_etl.settings import Settings
 from lms_etl.warehouse import queue, registry, schema
 from lms_etl.warehouse.locks import is_free
@@ -30,7 +31,6 @@ LAUNCHES = 10
 LOOKED_AT = 200
 """Live rows of each kind that one tick looks at."""
 
-FORCE_TAG = "lms_etl/force"
 RUN_KEY_TAG = "dagster/run_key"
 ENDED = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "CANCELED": "STOPPED"}
 VANISHED = "Its run in Dagster is gone."
@@ -92,11 +92,7 @@ def next_requests(
     return launched, refused, waits
 
 
-def anything(_day: date, _forced: bool) -> None:
-    """The rule of a site that refuses nothing but days that are not over."""
-
-
-def tick(instance: dg.DagsterInstance, warehouse: Warehouse, refusal: Refusal = anything) -> dg.SensorResult:
+def tick(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.SensorResult:
     """One look at the queue: ends what is over, then launches what is next."""
     settings = warehouse.settings
     started, waiting = live_rows(warehouse, instance)
@@ -111,9 +107,7 @@ def tick(instance: dg.DagsterInstance, warehouse: Warehouse, refusal: Refusal = 
     alive = [row for row in started if row.id not in ended] + known
     queued = sum(row.status == "QUEUED" for row in alive)
     unknown = [row for row in waiting if not row.dagster_run_id]
-    launched, refused, waits = next_requests(
-        unknown, alive, lambda day, forced: unrunnable(settings, day) or refusal(day, forced), LAUNCHES - queued
-    )
+    launched, refused, waits = next_requests(unknown, alive, partial(unrunnable, settings), LAUNCHES - queued)
     if refused:
         with warehouse.writing() as connection:
             for row, why in refused:
@@ -126,10 +120,12 @@ def tick(instance: dg.DagsterInstance, warehouse: Warehouse, refusal: Refusal = 
     return dg.SensorResult(skip_reason=f"{seen}. The next look is in {EVERY_SECONDS} s.")
 
 
-def unrunnable(settings: Settings, day: date) -> str | None:
-    """Why there can be no run of a day at all: it is not over, or before the site's first one."""
+def unrunnable(settings: Settings, day: date, forced: bool) -> str | None:
+    """Why a requested run may not start: the day is not over, before the site's first one, or its window is closed."""
     try:
         checked_days(settings, day, day)
+        if not forced:
+            require_open_window(settings, day)
     except BadDay as error:
         return str(error)
     return None

@@ -2,22 +2,31 @@
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from lms_etl import window
 from lms_etl.warehouse.tables import etl_days as receipts
 
+_FIRST = ("state", "margin_minutes", "first_completed_at")
 _LOADED = ("last_completed_at", "run_id", "rows_read", "source_max_id")
 
 
 def _upsert(insertion: Any, dialect: str) -> Any:
-    """Adds a receipt or brings it up to date; the first load's moment stays as it was."""
+    """Adds a receipt or brings it up to date; what the first load decided stays as it was.
+
+    Only a receipt of a missed day has no first load yet: the load makes it a late one.
+    """
     new: Any = insertion.inserted if dialect == "mysql" else insertion.excluded
-    values = {name: new[name] for name in _LOADED}
-    values["first_completed_at"] = sa.func.coalesce(receipts.c.first_completed_at, new.first_completed_at)
+    missed = receipts.c.first_completed_at.is_(None)
+    values: dict[str, Any] = {"reason": sa.func.coalesce(receipts.c.reason, sa.case((missed, new.reason)))}
+    values |= {name: sa.case((missed, new[name]), else_=receipts.c[name]) for name in _FIRST}
+    values |= {name: new[name] for name in _LOADED}
     if dialect == "mysql":
-        return insertion.on_duplicate_key_update(values)
+        # In this order: MySQL's later assignments see what the earlier ones changed, and all ask for the first load.
+        return insertion.on_duplicate_key_update(list(values.items()))
     return insertion.on_conflict_do_update(index_elements=["job_name", "target_date"], set_=values)
 
 
@@ -30,12 +39,44 @@ _RECORD = {
 
 
 def record(
-    connection: sa.Connection, job: str, day: date, run: int, at: datetime, rows_read: int, source_max_id: int | None
+    connection: sa.Connection,
+    job: str,
+    day: date,
+    run: int,
+    at: datetime,
+    rows_read: int,
+    source_max_id: int | None,
+    zone: ZoneInfo,
+    reason: str | None = None,
 ) -> None:
-    """Notes a successful load; belongs into the transaction that changes the facts."""
+    """Notes a successful load; belongs into the transaction that changes the facts.
+
+    `zone` is the site's. `reason` tells why a day is late; the reason of a miss outlives the load that ends it.
+    """
     values = {"run_id": run, "last_completed_at": at, "rows_read": rows_read, "source_max_id": source_max_id}
+    done = window.aware(at)
+    state = window.state(day, zone, done, done)
+    values |= {"state": state, "margin_minutes": window.window_of(day, zone).margin_minutes(done)}
+    values |= {"reason": reason if state == "late" else None}
     statement = _RECORD[connection.dialect.name]
     connection.execute(statement, {"job_name": job, "target_date": day, "first_completed_at": at, **values})
+
+
+def record_miss(connection: sa.Connection, job: str, day: date, at: datetime, reason: str) -> bool:
+    """Notes that the window of a day closed without a load; False if the day has its receipt already."""
+    row = {"job_name": job, "target_date": day, "state": "missed", "missed_at": at, "reason": reason}
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(receipts), row)
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
+def between(connection: sa.Connection, job: str, first: date, last: date) -> dict[date, Any]:
+    """The receipts of a job's days from first to last, by day."""
+    query = sa.select(receipts).where(receipts.c.job_name == job, receipts.c.target_date.between(first, last))
+    return {row.target_date: row for row in connection.execute(query.order_by(receipts.c.target_date))}
 
 
 def loaded_days(connection: sa.Connection, job: str, days: list[date]) -> dict[date, int]:

@@ -4,11 +4,12 @@ The row is the proof that a day was loaded: it turns SUCCESS in the same transac
 """
 
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from lms_etl import clock
 from lms_etl.warehouse.locks import already_running, is_free
 from lms_etl.warehouse.tables import etl_job_runs as runs
 
@@ -29,7 +30,9 @@ DIED = "The process that ran it ended without a word."
 
 # Made once: building a statement anew for each of a year's loads costs more than sending it.
 _ATTEMPTS = sa.select(sa.func.count()).where(
-    runs.c.job_name == sa.bindparam("job"), runs.c.target_date == sa.bindparam("day")
+    runs.c.job_name == sa.bindparam("job"),
+    runs.c.target_date == sa.bindparam("day"),
+    runs.c.status.not_in(("SKIPPED", "MISSED")),
 )
 _ATTEMPTS_ALL = sa.select(sa.func.count()).where(runs.c.job_name == sa.bindparam("job"), runs.c.target_date.is_(None))
 _LIVE = sa.select(runs.c.id, runs.c.status).where(runs.c.live_key == sa.bindparam("key"))
@@ -49,6 +52,11 @@ class Caller:
     trigger: str = "cli"
     dagster_run_id: str | None = None
     root_run_id: str | None = None
+    forced: bool = False
+    late: bool = False
+    """Whether the window of the day that is loaded was closed."""
+    reason: str | None = None
+    """Why it was asked for."""
 
 
 @dataclass
@@ -65,7 +73,7 @@ class Counters:
 
 def utc_now() -> datetime:
     """The present in UTC as the tables hold it: without an offset, since all of them are UTC."""
-    return datetime.now(tz=UTC).replace(tzinfo=None)
+    return clock.now().replace(tzinfo=None)
 
 
 def start(
@@ -94,6 +102,7 @@ def _start(connection: sa.Connection, job: str, day: date | None, caller: Caller
         "limit_size": batch,
         "dagster_run_id": caller.dagster_run_id,
         "root_run_id": caller.root_run_id,
+        "late": int(caller.late),
         "heartbeat_at": now,
         "started_at": now,
     }
@@ -113,6 +122,8 @@ def _start(connection: sa.Connection, job: str, day: date | None, caller: Caller
             "trigger": caller.trigger,
             "live_key": key,
             "attempt": before + 1,
+            "forced": int(caller.forced),
+            "reason": caller.reason,
             "requested_at": now,
             **running,
         },
@@ -124,6 +135,27 @@ def attempts(connection: sa.Connection, job: str, day: date | None) -> int:
     """How many rows a job and day has, however they ended."""
     of_this = {"job": job} if day is None else {"job": job, "day": day}
     return int(connection.execute(_ATTEMPTS_ALL if day is None else _ATTEMPTS, of_this).scalar_one())
+
+
+def close_without_load(
+    connection: sa.Connection, job: str, day: date, caller: Caller, status: str, reason: str
+) -> None:
+    """Adds the row of a day that was SKIPPED, or of a window that was MISSED, which is an error too."""
+    now = utc_now()
+    row = {
+        "job_name": job,
+        "target_date": day,
+        "trigger": caller.trigger,
+        "status": status,
+        "dagster_run_id": caller.dagster_run_id,
+        "root_run_id": caller.root_run_id,
+        "requested_at": now,
+        "completed_at": now,
+        "late": int(caller.late),
+        "reason": reason,
+        "error": reason if status == "MISSED" else None,
+    }
+    connection.execute(_INSERTION, row)
 
 
 def live_key(job: str, day: date | None) -> str:

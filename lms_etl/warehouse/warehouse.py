@@ -247,7 +247,8 @@ class Warehouse:
                 done = registry.succeed(connection, run, started, load.rows, load.counters)
                 if day is not None:
                     counters = load.counters
-                    receipts.record(connection, job, day, run, done, counters.read, counters.source_max_id)
+                    seen = (counters.read, counters.source_max_id)
+                    receipts.record(connection, job, day, run, done, *seen, self.settings.zone, caller.reason)
                 connection.commit()
             except BaseException as error:
                 self._record_failure(connection, run, started, error)
