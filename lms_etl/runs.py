@@ -86,6 +86,8 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
             "tags": {
                 "dagster/asset_partition_range_start": first.isoformat(),
                 "dagster/asset_partition_range_end": last.isoformat(),
+                # The job's own limit is that of one day.
+                "dagster/max_runtime": str(settings.max_runtime * ((last - first).days + 1)),
             }
         }
     )
