@@ -147,6 +147,26 @@ def backfill(
         run("user_activity_job", begin, end, "backfill", skip_loaded=not force, force=force)
 
 
+@app.command()
+def purge(
+    before: Annotated[str, typer.Option("--before", help="First day that stays, YYYY-MM-DD.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it the rows are only counted.")] = False,
+) -> None:
+    """Delete the facts of days before a day. Nothing else ever deletes facts; the days' receipts stay."""
+    from lms_etl.days import parse
+    from lms_etl.warehouse import purge, schema
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    day = parse(before)
+    warehouse = Warehouse(settings())
+    schema.require_current(warehouse)
+    for table, rows in purge.facts_before(warehouse, day).items():
+        out.print(f"{table}: {rows:,} rows before {day}", highlight=False)
+    if yes:
+        purge.delete_facts_before(warehouse, day)
+    out.print("Deleted." if yes else "Nothing was deleted. Add --yes to delete them.", highlight=False)
+
+
 @app.command("user_activity_etl")
 def user_activity_etl(
     action: Annotated[str, typer.Argument(help="One of the actions; none shows them.", show_default=False)] = "",

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from lms_etl import retention
 from lms_etl.activity import assets, automation, checks, requests, window_sensor
 from lms_etl.activity.umbrellas import warehouse_of_run
 from lms_etl.settings import current
@@ -17,8 +18,8 @@ defs = dg.Definitions(
         checks.volume_is_as_on_the_same_weekday,
         *checks.one_row_checks,
     ],
-    jobs=automation.jobs,
-    schedules=[automation.user_activity_schedule],
+    jobs=[*automation.jobs, retention.retention_job],
+    schedules=[automation.user_activity_schedule, retention.retention_schedule],
     sensors=[requests.request_sensor, window_sensor.window_sensor],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,

@@ -104,6 +104,8 @@ def run_days(
             "tags": {
                 "dagster/asset_partition_range_start": first.isoformat(),
                 "dagster/asset_partition_range_end": last.isoformat(),
+                # The job's own limit is that of one day.
+                "dagster/max_runtime": str(settings.max_runtime * ((last - first).days + 1)),
             }
         }
     )

@@ -145,6 +145,13 @@ class Settings(BaseSettings):
         "Days that finished runs stay in the registry; 0 keeps them for ever. Facts and receipts always stay.",
         ge=0,
     )
+    dagster_retention_days: int = variable(
+        "ETL_DAGSTER_RETENTION_DAYS",
+        0,
+        "Days that ended runs stay in Dagster with their events; 0 keeps them. "
+        "Days loaded by a deleted run look unmaterialized in the UI.",
+        ge=0,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = variable(
         "ETL_LOG_LEVEL",
         "info",

@@ -9,7 +9,7 @@ from lms_etl.warehouse import schema, umbrella
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.test_cli import DAY, Shell, said, shell  # noqa: F401
-from lms_etl_tests.warehouse.rows import runs
+from lms_etl_tests.warehouse.rows import load, runs, views_of
 
 
 def warehouse_of(shell: Shell) -> Warehouse:  # noqa: F811
@@ -76,3 +76,15 @@ def test_after_three_missed_days_one_run_loads_exactly_those_in_order(shell: She
             assert [str(run["target_date"]) for run in new if run["job_name"] == job] == missed
         assert "Nothing to load: no day of the 31" in said(shell("backfill"))
         assert len(runs(warehouse)) == before + len(new)
+
+
+def test_facts_are_counted_first_and_deleted_only_when_told_so_twice(shell: Shell) -> None:  # noqa: F811
+    with closing(warehouse_of(shell)) as warehouse:
+        load(warehouse, {1: 10, 2: 20})
+        counted = shell("purge", "--before", "2026-03-23")
+        assert counted.returncode == 0
+        assert "activity_counts_etl: 2 rows before 2026-03-23" in said(counted)
+        assert "Nothing was deleted. Add --yes" in said(counted)
+        assert views_of(warehouse) == {1: 10, 2: 20}
+        assert "Deleted." in said(shell("purge", "--before", "2026-03-23", "--yes"))
+        assert views_of(warehouse) == {}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from lms_etl.activity import requests
 from lms_etl.activity.requests import Row, next_requests, request_sensor, verdict
 from lms_etl.activity.umbrellas import REQUEST_TAG, under_umbrella
-from lms_etl.warehouse import queue, registry, tables, umbrella
+from lms_etl.warehouse import orders, queue, registry, tables, umbrella
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.activity.conftest import Etl, fill
@@ -219,6 +219,39 @@ def test_a_stopped_run_ends_with_one_plain_message_and_nothing_loaded(small_etl:
     whole = runs(small_etl.warehouse)[0]
     assert (whole["status"], whole["error"], whole["reason"]) == ("STOPPED", None, "stopped on request")
     assert small_etl.report().empty
+
+
+def test_a_run_that_takes_too_long_fails_cleanly_with_the_setting_to_change(small_etl: Etl) -> None:
+    fill(small_etl.site)
+    ask(small_etl.warehouse)
+    [asked] = look(small_etl).run_requests
+    small_etl.warehouse.settings = small_etl.warehouse.settings.model_copy(update={"max_runtime": 0})
+    assert not launch(small_etl, asked).success
+    [whole] = runs(small_etl.warehouse)
+    assert whole["status"] == "FAILED"
+    assert "The run took longer than 0 s (ETL_MAX_RUNTIME)" in whole["error"]
+    jobs = small_etl.definitions().jobs or []
+    assert {job.tags["dagster/max_runtime"] for job in jobs if job.name in queue.JOBS.values()} == {"1800"}
+
+
+def test_a_stop_between_two_days_of_a_range_keeps_the_first_and_starts_no_other(
+    small_etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(small_etl.site)
+    monkeypatch.setattr(orders, "LOOK_EVERY_SECONDS", 0)
+    finish = registry.succeed
+
+    def stopped_at_the_end_of_a_day(connection: sa.Connection, run: int, *arguments: Any) -> Any:
+        queue.stop(connection, run)
+        return finish(connection, run, *arguments)
+
+    monkeypatch.setattr(registry, "succeed", stopped_at_the_end_of_a_day)
+    result = small_etl.run("2026-03-22", "2026-03-26", job="activity_counts_job")
+    assert not result.success
+    failure = result.failure_data_for_node("activity_counts").user_failure_data.description
+    assert failure.startswith("Stopped on request.")
+    assert small_etl.registry("activity_counts") == [("2026-03-22", "SUCCESS")]
+    assert list(small_etl.materialized("activity_counts")) == ["2026-03-22"]
 
 
 def test_a_day_that_is_not_over_is_refused_and_the_others_go_on(small_etl: Etl) -> None:
