@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from lms_etl.activity import assets, automation, checks, window_sensor
+from lms_etl.activity import assets, automation, checks, sync_checks, window_sensor
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse.warehouse import Warehouse
@@ -16,9 +16,10 @@ defs = dg.Definitions(
         checks.most_active_courses_have_an_average,
         checks.volume_is_as_on_the_same_weekday,
         *checks.one_row_checks,
+        *sync_checks.user_activity_syncs,
     ],
     jobs=automation.jobs,
-    schedules=[automation.user_activity_schedule],
+    schedules=[automation.user_activity_schedule, automation.hourly_checks_schedule],
     sensors=[window_sensor.window_sensor],
     resources={"moodle": Moodle(current()), "warehouse": Warehouse(current())},
     executor=dg.in_process_executor,
