@@ -1,4 +1,4 @@
-"""What Dagster and the warehouse know of a day, for the window sensor and the page of states."""
+"""What Dagster and the warehouse know of a day, read for the window sensor."""
 
 import json
 from collections.abc import Container, Mapping, Sequence
