@@ -51,6 +51,7 @@ check: .venv/developer
 bench: .venv/benchmarks
 	$(BIN)/python -m benchmarks.backfill --rows $(ROWS)
 	$(BIN)/python -m benchmarks.daily --rows $(ROWS)
+	$(BIN)/python -m benchmarks.sensors
 
 wheel: .venv/developer
 	$(BIN)/python -m hatchling build -t wheel

@@ -167,6 +167,14 @@ def purge(
     out.print("Deleted." if yes else "Nothing was deleted. Add --yes to delete them.", highlight=False)
 
 
+@app.command()
+def window(days: Annotated[int, typer.Option(help="Days back from today.", min=1, max=3660)] = 30) -> None:
+    """Show whether each day was loaded in its window: pending, due, met, late or missed."""
+    from lms_etl.activity import window_page
+
+    window_page.show(out, settings(), days)
+
+
 @app.command("user_activity_etl")
 def user_activity_etl(
     action: Annotated[str, typer.Argument(help="One of the actions; none shows them.", show_default=False)] = "",

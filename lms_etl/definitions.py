@@ -3,7 +3,7 @@
 import dagster as dg
 
 from lms_etl import retention
-from lms_etl.activity import assets, automation, checks, requests, window_sensor
+from lms_etl.activity import assets, automation, checks, requests, sync_checks, window_sensor
 from lms_etl.activity.umbrellas import warehouse_of_run
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
@@ -17,9 +17,14 @@ defs = dg.Definitions(
         checks.most_active_courses_have_an_average,
         checks.volume_is_as_on_the_same_weekday,
         *checks.one_row_checks,
+        *sync_checks.user_activity_syncs,
     ],
     jobs=[*automation.jobs, retention.retention_job],
-    schedules=[automation.user_activity_schedule, retention.retention_schedule],
+    schedules=[
+        automation.user_activity_schedule,
+        automation.hourly_checks_schedule,
+        retention.retention_schedule,
+    ],
     sensors=[requests.request_sensor, window_sensor.window_sensor],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     min_volume_share: float = variable(
         "LMS_ETL_MIN_VOLUME_SHARE",
         0.5,
-        "Share of the same weekday's median views below which a check warns.",
+        "Share of the same weekday's median views, or rows of the report, below which a check warns.",
         ge=0,
         le=1,
     )
@@ -124,6 +124,24 @@ class Settings(BaseSettings):
     )
     catch_up: bool = variable(
         "LMS_ETL_CATCH_UP", True, "Load missed days by themselves, late, as one backfill over a range."
+    )
+    watched_days: int = variable(
+        "LMS_ETL_WATCHED_DAYS", 7, "Closed windows that the check of missed windows looks back on.", ge=1, le=366
+    )
+    max_hours_without_sync: float = variable(
+        "LMS_ETL_MAX_HOURS_WITHOUT_SYNC",
+        2,
+        "Hours that an hourly job may go without a success before a check fails.",
+        gt=0,
+    )
+    max_error_rate: float = variable(
+        "LMS_ETL_MAX_ERROR_RATE", 0.05, "Share of the runs that may fail before a check warns.", ge=0, le=1
+    )
+    error_rate_hours: int = variable(
+        "LMS_ETL_ERROR_RATE_HOURS", 24, "Hours back over which the share of failed runs is taken.", ge=1
+    )
+    error_rate_min_runs: int = variable(
+        "LMS_ETL_ERROR_RATE_MIN_RUNS", 20, "Runs in that time below which their share is not judged.", ge=1
     )
     batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
     merge_batch_size: int = variable(

@@ -60,6 +60,10 @@ def test_these_checks_block_and_those_warn() -> None:
         "user_activity:every_visible_course_is_present",
     }
     assert {spec.name for spec in specs if not spec.blocking} == {
+        "last_sync_succeeded",
+        "there_was_a_sync_in_time",
+        "few_runs_fail",
+        "no_window_was_missed",
         "most_active_courses_have_an_average",
         "volume_is_as_on_the_same_weekday",
     }

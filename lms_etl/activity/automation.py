@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 
 from lms_etl import clock, window
+from lms_etl.activity import checks, sync_checks
 from lms_etl.activity.assets import GROUP, activity_counts, courses, local_days, user_activity, user_counts
 from lms_etl.databases import DatabaseProblem
 from lms_etl.day_runs import FINISHING_STEP, TRIGGER_TAG
@@ -42,7 +43,23 @@ main_etl_job = job(
     dg.AssetSelection.assets(courses, user_activity),
     "The report of one day from counts that are loaded already.",
 )
-jobs = [user_activity_job, activity_counts_job, user_counts_job, main_etl_job]
+hourly_checks_job = job(
+    "hourly_checks_job",
+    dg.AssetSelection.checks(
+        *sync_checks.keys_of([*sync_checks.user_activity_syncs, checks.volume_is_as_on_the_same_weekday])
+    ),
+    "The documented hourly status: whether the syncs ran in time and without errors; loads nothing.",
+)
+jobs = [user_activity_job, activity_counts_job, user_counts_job, main_etl_job, hourly_checks_job]
+
+hourly_checks_schedule = dg.ScheduleDefinition(
+    name="hourly_checks_schedule",
+    job=hourly_checks_job,
+    cron_schedule="0 * * * *",
+    execution_timezone=current().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every full hour: the state of the syncs.",
+)
 
 
 @dg.schedule(

@@ -110,18 +110,23 @@ def most_active_courses_have_an_average(
 def volume_is_as_on_the_same_weekday(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.AssetCheckResult:
-    """A day's views do not fall below LMS_ETL_MIN_VOLUME_SHARE of the same weekday's median in the 8 weeks before."""
+    """A day's views, and its rows, do not fall below LMS_ETL_MIN_VOLUME_SHARE of the same weekday's median.
+
+    The median is of the 8 weeks before; the rows are the courses of the report.
+    """
     table = tables.user_activity
     with permanent_failures():
         days = judged_days(context, warehouse, table)
         first = days[0].date - timedelta(weeks=WEEKS_OF_HISTORY) if days else date.min
         query = (
-            sa.select(table.c.extraction_date, sa.func.sum(table.c.total_views))
+            sa.select(table.c.extraction_date, sa.func.sum(table.c.total_views), sa.func.count())
             .where(table.c.extraction_date.between(first, days[-1].date if days else first))
             .group_by(table.c.extraction_date)
         )
-        views = {day: int(total) for day, total in rows_of(warehouse, query)}
-    complaints = low_volumes([day.date for day in days], views, current().min_volume_share)
+        found = rows_of(warehouse, query)
+    judged, share = [day.date for day in days], current().min_volume_share
+    complaints = low_volumes(judged, {day: int(views) for day, views, _ in found}, share)
+    complaints += low_volumes(judged, {day: rows for day, _, rows in found}, share, "rows")
     return verdict(days, complaints, severity=dg.AssetCheckSeverity.WARN)
 
 
@@ -225,10 +230,10 @@ def absent_or_extra(day: date, expected: set[int], stored: Iterable[int]) -> lis
     return missing + [f"{day} course {course}: 0 rows expected, 1 found" for course in sorted(found - expected)]
 
 
-def low_volumes(days: Iterable[date], views: dict[date, int], share: float) -> list[str]:
+def low_volumes(days: Iterable[date], views: dict[date, int], share: float, unit: str = "views") -> list[str]:
     """One sentence for each day whose views are below `share` of the median of the same weekday before it.
 
-    `views` maps loaded days to their views. A day needs two such days before it to be judged.
+    `views` maps loaded days to their views, or to what `unit` says. A day needs two such days before it to be judged.
     """
     complaints = []
     for day in days:
@@ -237,5 +242,5 @@ def low_volumes(days: Iterable[date], views: dict[date, int], share: float) -> l
         ]
         usual = statistics.median(before) if len(before) > 1 else 0
         if views.get(day, 0) < share * usual:
-            complaints.append(f"{day}: {views.get(day, 0)} views, {usual:g} are usual on a {day:%A}")
+            complaints.append(f"{day}: {views.get(day, 0)} {unit}, {usual:g} are usual on a {day:%A}")
     return complaints

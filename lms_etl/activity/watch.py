@@ -1,4 +1,4 @@
-"""What Dagster and the warehouse know of a day, for the window sensor and the page of states."""
+"""What Dagster and the warehouse know of a day, read for the window sensor."""
 
 import json
 from collections.abc import Container, Mapping, Sequence
@@ -53,9 +53,8 @@ class Watch:
         if cursor:
             newest: date | None = date.fromisoformat(json.loads(cursor)["settled_through"])
         else:
-            of_watched = (etl_days.c.job_name == FINISHING_STEP, etl_days.c.state.in_(("met", "missed")))
             with self.warehouse.reading() as connection:
-                newest = connection.execute(sa.select(sa.func.max(etl_days.c.target_date)).where(*of_watched)).scalar()
+                newest = receipts.last_watched(connection, FINISHING_STEP)
         first = newest + timedelta(days=1) if newest else last_complete_day(self.zone)
         return max(first, self.settings.start_date)
 

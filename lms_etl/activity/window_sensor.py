@@ -21,7 +21,7 @@ from lms_etl.warehouse.warehouse import Warehouse
 CATCH_UP_TAG = "lms_etl/catch_up"
 """The oldest missed day of a run that catches up; its attempts are counted by it."""
 SECONDS_BETWEEN_TICKS = 120
-DAYS_PER_TICK = 100
+DAYS_PER_TICK = 31
 """A tick after a long outage looks at no more days than these; the next tick goes on."""
 
 

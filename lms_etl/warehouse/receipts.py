@@ -73,6 +73,22 @@ def record_miss(connection: sa.Connection, job: str, day: date, at: datetime, re
     return True
 
 
+def first_watched(connection: sa.Connection, job: str) -> date | None:
+    """The first day whose window somebody watched: met, or recorded as missed. Days before it cannot be missed."""
+    return connection.execute(_watched(sa.func.min(receipts.c.target_date), job)).scalar()
+
+
+def last_watched(connection: sa.Connection, job: str) -> date | None:
+    """The last day whose window was met, or recorded as missed."""
+    return connection.execute(_watched(sa.func.max(receipts.c.target_date), job)).scalar()
+
+
+def _watched(column: sa.ColumnElement[date], job: str) -> sa.Select[Any]:
+    return sa.select(column).where(
+        receipts.c.job_name == job, receipts.c.missed_at.is_not(None) | (receipts.c.state == "met")
+    )
+
+
 def between(connection: sa.Connection, job: str, first: date, last: date) -> dict[date, Any]:
     """The receipts of a job's days from first to last, by day."""
     query = sa.select(receipts).where(receipts.c.job_name == job, receipts.c.target_date.between(first, last))
