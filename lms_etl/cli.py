@@ -128,10 +128,24 @@ def doctor() -> None:
 def backfill(
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; yesterday if left out.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Load again what is loaded already.")] = False,
+    reload: Annotated[bool, typer.Option("--reload", help="Load again what is loaded already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Likewise, also where Moodle now holds less of a day.")
+    ] = False,
 ) -> None:
     """Load a range of days in one run, day by day. Days that are loaded already are left out, so it resumes."""
-    run("user_activity_job", day_or_yesterday(first), day_or_yesterday(last), "backfill", skip_loaded=not force)
+    days = day_or_yesterday(first), day_or_yesterday(last)
+    run("user_activity_job", *days, "backfill", skip_loaded=not (reload or force), force=force)
+
+
+@app.command()
+def restatements(
+    days: Annotated[int, typer.Option(help="Days back from the last complete one.", min=1)] = 30,
+) -> None:
+    """List what later loads changed in days that were loaded already, and why."""
+    from lms_etl.activity import status
+
+    status.restatements(out, settings(), days)
 
 
 @app.command("user_activity_etl")
@@ -160,13 +174,13 @@ def day_or_yesterday(text: str) -> date:
     return parse(text) if text else last_complete_day(settings().zone)
 
 
-def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> None:
+def run(job: str, first: date, last: date, trigger: str, skip_loaded: bool = False, force: bool = False) -> None:
     """Runs a job with a progress bar and a summary; exits with 1 if it failed."""
     from lms_etl import runs
 
     runs.checked_days(settings(), first, last)
     with progress_bar():
-        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded)
+        outcome = runs.run_days(settings(), job, first, last, trigger, skip_loaded, force)
     from lms_etl.activity import status
 
     status.summary(out, settings(), outcome.run_id)

@@ -21,11 +21,16 @@ import sqlalchemy as sa
 from lms_etl.databases import DatabaseProblem
 from lms_etl.days import LocalDay, last_complete_day, local_day, parse
 from lms_etl.settings import current
+from lms_etl.warehouse import receipts, registry, restatements
 from lms_etl.warehouse.locks import AlreadyRunningError
+from lms_etl.warehouse.receipts import Source
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Load, Warehouse
 
 TRIGGER_TAG = "lms_etl/trigger"
+LATE = "late"
+"""The trigger of a day that is loaded again because rows came into it late."""
+
 DAYS_WAITING = 31
 """Prepared days that may wait to be written; bounds the memory of a long backfill."""
 
@@ -39,6 +44,9 @@ class DayRun(dg.Config):
     skip_loaded: bool = False
     """Leave out days that the registry holds as loaded: a backfill continues, an ordinary run loads again."""
 
+    force: bool = False
+    """Load also what a rule protects: a day of which the source now holds less than it was loaded from."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -48,6 +56,13 @@ class Rows:
     rows_read: int | None = None
     source_max_id: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Instead of rows: why the day keeps those that it has."""
+
+    reason: str
 
 
 @dataclass
@@ -72,6 +87,9 @@ class DayRuns:
         self.asked = days_of(self.context)
         with permanent_failures():
             self.skipped = self._loaded_before()
+            self.sources = self._sources()
+        # Late rows make a day be loaded again; they give no leave to replace good history by less.
+        self.forced = self.config.force and self.caller.trigger != LATE
         self.days = [day for day in self.asked if day.date not in self.skipped]
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self.writing: deque[Future[None]] = deque()
@@ -86,21 +104,40 @@ class DayRuns:
             return self.warehouse.finished_days(self.job, days, self.context.run.root_run_id)
         return {}
 
+    def _sources(self) -> dict[date, Source]:
+        """What the days were loaded from the last time; one query, however long the range."""
+        with self.warehouse.reading() as connection:
+            return receipts.sources(connection, self.job, [day.date for day in self.asked])
+
+    def unless_purged(self, day: LocalDay, rows: Rows) -> Rows | Kept:
+        """The rows; or why the day keeps its own, if the source holds fewer rows of it than it was loaded from."""
+        loaded = self.sources.get(day.date)
+        if self.forced or loaded is None or (rows.rows_read or 0) >= (loaded.rows_read or 0):
+            return rows
+        return Kept(
+            f"{day.key} stays as it is: the source holds {rows.rows_read or 0} rows of it, and it was loaded from "
+            f"{loaded.rows_read}. Its log was purged, so loading it again would replace good history by less; "
+            "`--force` does it all the same."
+        )
+
     def __enter__(self) -> "DayRuns":
         for day, run in self.skipped.items():
             self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
         return self
 
-    def load(self, day: LocalDay, prepare: Callable[[], Rows]) -> None:
+    def load(self, day: LocalDay, prepare: Callable[[], Rows | Kept]) -> None:
         """Loads a day with the rows that `prepare` returns, after all days before it; returns before it is written.
 
-        An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here.
+        An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here. A day
+        that is kept is left out of a range and told; asked for alone, it fails.
         """
-        prepared: Rows | Exception
+        prepared: Rows | Kept | Exception
         try:
             prepared = prepare()
         except Exception as error:
             prepared = error
+        if isinstance(prepared, Kept) and len(self.asked) == 1:
+            prepared = dg.Failure(description=prepared.reason, allow_retries=False)
         self.settle(0 if isinstance(prepared, Exception) else DAYS_WAITING)
         self.writing.append(self.writer.submit(self._write, day, prepared))
         if isinstance(prepared, Exception):
@@ -111,8 +148,11 @@ class DayRuns:
         while len(self.writing) > waiting:
             self.writing.popleft().result()
 
-    def _write(self, day: LocalDay, prepared: Rows | Exception) -> None:
+    def _write(self, day: LocalDay, prepared: Rows | Kept | Exception) -> None:
         if self.broken:
+            return
+        if isinstance(prepared, Kept):
+            self._keep(day, prepared.reason)
             return
         start = time.perf_counter()
         try:
@@ -120,6 +160,8 @@ class DayRuns:
                 if isinstance(prepared, Exception):
                     raise prepared  # noqa: TRY301
                 load.replace(prepared.columns, prepared.rows_read, prepared.source_max_id)
+                if day.date in self.sources:
+                    restatements.record(self.warehouse, load, self.job, self.sources[day.date], self.caller.trigger)
         except BaseException:
             self.broken = True
             raise
@@ -127,6 +169,12 @@ class DayRuns:
         self.finished[day.key] = {**receipt, **prepared.metadata}
         told = {"job": self.job, "done": len(self.finished), "total": len(self.days)}
         PROGRESS.info("%s %s: %s rows", self.job, day.key, load.rows, extra=told)
+
+    def _keep(self, day: LocalDay, reason: str) -> None:
+        with self.warehouse.engine.begin() as connection:
+            registry.skip(connection, self.job, day.date, self.caller, reason)
+        self.context.log.warning(reason)
+        self.finished[day.key] = {"kept": reason}
 
     def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
         counters = load.counters

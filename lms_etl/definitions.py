@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from lms_etl.activity import assets, automation, checks
+from lms_etl.activity import assets, automation, checks, late_sensor
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse.warehouse import Warehouse
@@ -19,6 +19,7 @@ defs = dg.Definitions(
     ],
     jobs=automation.jobs,
     schedules=[automation.user_activity_schedule],
+    sensors=[late_sensor.late_rows_sensor],
     resources={"moodle": Moodle(current()), "warehouse": Warehouse(current())},
     executor=dg.in_process_executor,
 )

@@ -37,7 +37,9 @@ def checked_days(settings: Settings, first: date, last: date) -> None:
         raise BadDay(f"{last} is not over at the site ({settings.timezone}); the last complete day is {newest}")
 
 
-def run_days(settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False) -> Outcome:
+def run_days(
+    settings: Settings, job: str, first: date, last: date, trigger: str, skip_loaded: bool = False, force: bool = False
+) -> Outcome:
     """Runs a job over the days first to last in one Dagster run and returns how it ended.
 
     Raises BadDay for days that cannot be run, DatabaseProblem if the warehouse is not ready.
@@ -76,7 +78,9 @@ def run_days(settings: Settings, job: str, first: date, last: date, trigger: str
             instance=instance,
             raise_on_error=False,
             run_config={
-                "ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in DAILY if name in steps},
+                "ops": {
+                    name: {"config": {"skip_loaded": skip_loaded, "force": force}} for name in DAILY if name in steps
+                },
                 "loggers": {"console": {"config": {"log_level": _console_level(settings)}}},
             },
             **days,
@@ -107,6 +111,8 @@ def _complaints(result: Any) -> tuple[list[str], list[str]]:
             line = f"{check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
             (warned if check.severity.value == "WARN" else problems).append(line)
     for event in result.all_events:
+        if event.is_step_materialization and "kept" in event.materialization.metadata:
+            warned.append(f"{event.step_key}: {event.materialization.metadata['kept'].value}")
         if event.is_step_failure:
             failure = event.step_failure_data
             described = failure.user_failure_data and failure.user_failure_data.description

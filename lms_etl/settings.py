@@ -105,6 +105,13 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
     )
+    late_overlap: int = variable(
+        "LMS_ETL_LATE_OVERLAP",
+        20_000,
+        "Log ids that every look for late rows reads again, and new rows that it reads at most.",
+        ge=100,
+        le=1_000_000,
+    )
     batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
     merge_batch_size: int = variable(
         "ETL_MERGE_BATCH_SIZE", 500, "Rows per batch of the merged table.", ge=500, le=2000

@@ -94,14 +94,15 @@ def activity_counts(
     Grain: one course with a view on one day; courseid 0 holds views outside any course. Source: rows of Moodle's
     standard log with contextlevel 70 and action viewed, by everybody: teachers, guests and log-in-as count. Window:
     `day_start <= timecreated < day_end`, the site's midnights. A page counts as a video.
-    Known limit: rows that Moodle writes into a past day later (restores) are seen when the day is loaded again.
+    Rows that Moodle writes into a past day later (restores) make `late_rows_sensor` ask for the day again. A day of
+    which Moodle now holds fewer log rows than it was loaded from is kept as it is, unless forced.
     """
     with (
         DayRuns(context, config, warehouse, tables.activity_counts) as run,
         read_ahead(moodle.activity_counts, run.days, moodle.settings.moodle_connections) as next_views,
     ):
         for day in run.days:
-            run.load(day, lambda: counted_views(next_views(), run.zone))
+            run.load(day, lambda day=day: run.unless_purged(day, counted_views(next_views(), run.zone)))  # type: ignore[misc]
 
 
 def counted_views(views: DayViews, zone: ZoneInfo) -> Rows:

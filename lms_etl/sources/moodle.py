@@ -50,6 +50,30 @@ class DayViews(NamedTuple):
     bounds: DayBounds
 
 
+class LateSecond(NamedTuple):
+    """Log rows of one second of a closed day; `restored` is 1 for rows that a course restore wrote, 0 for others."""
+
+    timecreated: int
+    restored: int
+    log_rows: int
+    first_id: int
+    last_id: int
+
+
+class LogLook(NamedTuple):
+    """What one look at the log by id found, in one snapshot.
+
+    `through` is the last id looked at and `reread` counts the rows below the old watermark that were read again.
+    `overlap_from` and `overlap_rows` are the id above which the next look reads again, and the rows from there on.
+    """
+
+    through: int
+    reread: int
+    overlap_from: int
+    overlap_rows: int
+    late: list[LateSecond]
+
+
 class Moodle:
     """Connects when first used; every transaction reads one snapshot, so the statements of a day agree."""
 
@@ -126,6 +150,32 @@ class Moodle:
         """The largest id of the log, None for an empty one."""
         with self.reading() as connection:
             return self._rows(connection, "log_end", {}).scalar()
+
+    def look_at_log(self, overlap_from: int, watermark: int, overlap: int, closed_before: int) -> LogLook:
+        """Rows with an id above `overlap_from` that are older than `closed_before` (unix seconds), by second.
+
+        Looks at most `overlap` rows beyond the watermark; the next look shall read these again, and `overlap` ids at
+        least.
+        """
+        with self.reading() as connection:
+
+            def rows(first: int, last: int) -> int:
+                window = {"after_id": first, "last_id": last}
+                return int(self._rows(connection, "rows_between", window).scalar_one())
+
+            portion = {"after_id": watermark, "rows_before": overlap - 1}
+            through = self._rows(connection, "portion_end", portion).scalar()
+            if through is None:
+                through = max(watermark, self._rows(connection, "log_end", {}).scalar() or 0)
+            next_from = max(0, min(watermark, through - overlap))
+            window = {"after_id": overlap_from, "last_id": through, "closed_before": closed_before}
+            late = [LateSecond(*map(int, row)) for row in self._rows(connection, "late_rows", window)]
+            return LogLook(through, rows(overlap_from, watermark), next_from, rows(next_from, through), late)
+
+    def log_rows(self, days: list[LocalDay]) -> dict[LocalDay, int]:
+        """Rows of the log in each of the days."""
+        with self.reading() as connection:
+            return {day: self._bounds(connection, day).log_rows for day in days}
 
     def _table(self, name: str, columns: tuple[str, ...], numbers: tuple[str, ...]) -> "pd.DataFrame":
         import pandas as pd

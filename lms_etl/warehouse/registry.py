@@ -97,6 +97,25 @@ def start(connection: sa.Connection, job: str, day: date | None, caller: Caller,
     return int(row.inserted_primary_key[0])  # type: ignore[index]
 
 
+def skip(connection: sa.Connection, job: str, day: date, caller: Caller, reason: str) -> None:
+    """Adds a SKIPPED row: the day was asked for and keeps what it has, for the reason given."""
+    now = utc_now()
+    attempts = connection.execute(_ATTEMPTS, {"job": job, "day": day}).scalar_one()
+    row = {
+        "job_name": job,
+        "target_date": day,
+        "trigger": caller.trigger,
+        "status": "SKIPPED",
+        "attempt": attempts + 1,
+        "reason": reason,
+        "dagster_run_id": caller.dagster_run_id,
+        "root_run_id": caller.root_run_id,
+        **dict.fromkeys(("heartbeat_at", "requested_at", "started_at", "completed_at"), now),
+        "duration_seconds": 0,
+    }
+    connection.execute(_INSERTION, row)
+
+
 def live_key(job: str, day: date | None) -> str:
     """The value of the unique column that lets only one run of a job and day be queued or running."""
     return f"{job}:{day or 'all'}"

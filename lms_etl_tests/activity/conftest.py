@@ -9,6 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from lms_etl.day_runs import TRIGGER_TAG
 from lms_etl.definitions import defs
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse import schema, tables
@@ -28,7 +29,13 @@ class Etl:
     instance: dg.DagsterInstance
 
     def run(
-        self, first: str, last: str | None = None, job: str = "user_activity_job", skip_loaded: bool = False
+        self,
+        first: str,
+        last: str | None = None,
+        job: str = "user_activity_job",
+        skip_loaded: bool = False,
+        force: bool = False,
+        trigger: str = "cli",
     ) -> dg.ExecuteInProcessResult:
         """Runs a job over the days first to last in one run, as the command line does."""
         definition = self.definitions().resolve_job_def(job)
@@ -36,11 +43,12 @@ class Etl:
             node.name for node in definition.nodes if node.name in ("activity_counts", "user_counts", "user_activity")
         ]
         ends = ("dagster/asset_partition_range_start", first), ("dagster/asset_partition_range_end", last or first)
-        days: dict[str, Any] = {"tags": dict(ends)} if last else {"partition_key": first}
+        days: dict[str, Any] = {"tags": dict(ends)} if last else {"partition_key": first, "tags": {}}
+        days["tags"][TRIGGER_TAG] = trigger
         return definition.execute_in_process(
             instance=self.instance,
             raise_on_error=False,
-            run_config={"ops": {name: {"config": {"skip_loaded": skip_loaded}} for name in daily}},
+            run_config={"ops": {name: {"config": {"skip_loaded": skip_loaded, "force": force}} for name in daily}},
             **days,
         )
 

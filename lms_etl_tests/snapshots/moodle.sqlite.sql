@@ -51,9 +51,36 @@ from mdl_logstore_standard_log l
 where l.timecreated >= ?
   and l.timecreated < ?
 
+-- late_rows.sql
+-- One row is one second of a closed day, restored rows apart from the others: the log rows of that second among the ids
+-- of one look, with the smallest and largest of them.
+-- Read by primary key; the time predicate keeps a plain column. By second, because a second belongs to one local day in
+-- every zone, also where clocks change. A backup keeps no origin, so a restored row has none; Moodle sets it on its own.
+select
+    l.timecreated as timecreated,
+    case when l.origin is null then 1 else 0 end as restored,
+    count(*) as log_rows,
+    min(l.id) as first_id,
+    max(l.id) as last_id
+from mdl_logstore_standard_log l
+where l.id > ?
+  and l.id <= ?
+  and l.timecreated < ?
+group by l.timecreated, case when l.origin is null then 1 else 0 end
+order by l.timecreated
+
 -- log_end.sql
 -- One row: the largest id of the log, the watermark of what has been seen.
 select max(l.id) as max_id from mdl_logstore_standard_log l
+
+-- portion_end.sql
+-- One row: the last id of the rows that one look at the log may read, none if the log ends before. Counted in rows, since
+-- ids have gaps.
+select l.id as last_id
+from mdl_logstore_standard_log l
+where l.id > ?
+order by l.id
+limit 1 offset ?
 
 -- reported_courses.sql
 -- One row is one course that the report must hold on every day: visible, in a category whose idnumber is not NULL.
@@ -63,6 +90,13 @@ from mdl_course c
 join mdl_course_categories cc on cc.id = c.category
 where c.visible = 1
   and cc.idnumber is not null
+
+-- rows_between.sql
+-- One row: how many rows of the log have an id in a range; one more than before means that a row was committed late.
+select count(*) as log_rows
+from mdl_logstore_standard_log l
+where l.id > ?
+  and l.id <= ?
 
 -- student_views.sql
 -- One row is one course: the views of one day made by people who are students of that course now.
