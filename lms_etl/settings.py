@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         False,
         "Count only people with a live enrolment who are neither suspended nor deleted.",
     )
+    replay_enrolments: bool = variable(
+        "LMS_ETL_REPLAY_ENROLMENTS",
+        True,
+        "Tell the people of a past day from the role events of Moodle's log where it reaches back; else those of now.",
+    )
     page_views_only: bool = variable(
         "LMS_ETL_PAGE_VIEWS_ONLY",
         False,

@@ -31,6 +31,12 @@ _EVERY_ID = (0, 2**62)
 _DENSE = 2.0
 """Ids per row up to which a day is read by primary key; a restored course can stretch its ids over the whole log."""
 
+_NOBODY = (0, -1)
+"""Ids that the log has for what Moodle did by itself."""
+
+_ACTORS = 5_000
+"""People named in one statement; SQLite takes 32,766 parameters."""
+
 COURSE_COLUMNS = ("moodle_course_id", "id_number", "course_name", "course_shortname", "visible", "category_id")
 
 
@@ -72,6 +78,19 @@ class LogLook(NamedTuple):
     overlap_from: int
     overlap_rows: int
     late: list[LateSecond]
+
+
+class RoleHistory(NamedTuple):
+    """Who has a role in a course now and what changed since a moment, in one snapshot; frames of int64.
+
+    `holders`, an assignment a row: courseid, userid, assigned_at (unix seconds), student, teacher (1 or 0). `events`,
+    a change a row: courseid, userid, timecreated, change_by (1 given, -1 taken), student, teacher. `log_start`: since
+    when the log is whole (unix seconds), None for an empty log.
+    """
+
+    holders: "pd.DataFrame"
+    events: "pd.DataFrame"
+    log_start: int | None
 
 
 class Moodle:
@@ -132,6 +151,22 @@ class Moodle:
         }
         with self.reading() as connection:
             return self._integers(connection, "user_counts", parameters)
+
+    def role_history(self, since: int) -> RoleHistory:
+        """The roles in courses as they are now, and every change that the log has of them since `since`."""
+        import pandas as pd
+
+        roles = {**_by_kind("student", self.settings.student_roles), **_by_kind("teacher", self.settings.teacher_roles)}
+        with self.reading() as connection:
+            holders = self._integers(connection, "role_holders", roles)
+            actors = [*_NOBODY, *self._rows(connection, "user_ids", {}).scalars()]
+            portions = [actors[first : first + _ACTORS] for first in range(0, len(actors), _ACTORS)]
+            events = [
+                self._integers(connection, "role_events", {**roles, "since": since, "actor_ids": portion})
+                for portion in portions
+            ]
+            log_start = self._rows(connection, "log_start", {}).scalar()
+        return RoleHistory(holders, pd.concat(events, ignore_index=True), log_start)
 
     def courses(self) -> "pd.DataFrame":
         """All courses with the columns COURSE_COLUMNS, ids and visible as int64, texts as Python strings or None."""
