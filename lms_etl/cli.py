@@ -136,7 +136,10 @@ def backfill(
         str, typer.Option("--from", help="First day, YYYY-MM-DD; the first missing one of the last 31 if left out.")
     ] = "",
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; yesterday if left out.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Load again what is loaded already.")] = False,
+    reload: Annotated[bool, typer.Option("--reload", help="Load again what is loaded already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Likewise, also where Moodle now holds less of a day.")
+    ] = False,
 ) -> None:
     """Load a range of days in one run, day by day. Days that are loaded already are left out, so it resumes."""
     end = day_or_yesterday(last)
@@ -144,7 +147,7 @@ def backfill(
     if begin is None:
         out.print(f"Nothing to load: no day of the {CATCH_UP_DAYS} up to {end} is missing.", highlight=False)
     else:
-        run("user_activity_job", begin, end, "backfill", skip_loaded=not force, force=force)
+        run("user_activity_job", begin, end, "backfill", skip_loaded=not (reload or force), force=force)
 
 
 @app.command()
@@ -173,6 +176,16 @@ def window(days: Annotated[int, typer.Option(help="Days back from today.", min=1
     from lms_etl.activity import window_page
 
     window_page.show(out, settings(), days)
+
+
+@app.command()
+def restatements(
+    days: Annotated[int, typer.Option(help="Days back from the last complete one.", min=1)] = 30,
+) -> None:
+    """List what later loads changed in days that were loaded already, and why."""
+    from lms_etl.activity import status
+
+    status.restatements(out, settings(), days)
 
 
 @app.command("user_activity_etl")

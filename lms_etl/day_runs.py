@@ -23,10 +23,11 @@ from lms_etl import clock, window
 from lms_etl.databases import DatabaseProblem
 from lms_etl.days import LocalDay, last_complete_day, local_day, parse
 from lms_etl.settings import current
-from lms_etl.warehouse import receipts, registry
+from lms_etl.warehouse import receipts, registry, restatements
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.orders import OutOfTimeError
 from lms_etl.warehouse.queue import StoppedError
+from lms_etl.warehouse.receipts import Source
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Load, Warehouse
 
@@ -44,6 +45,8 @@ AUTOMATIC = ("schedule", "sensor")
 
 FINISHING_STEP = "user_activity"
 """The step that is loaded last: with it the day is finished."""
+LATE = "late"
+"""The trigger of a day that is loaded again because rows came into it late."""
 
 DAYS_WAITING = 31
 """Prepared days that may wait to be written; bounds the memory of a long backfill."""
@@ -59,7 +62,10 @@ class DayRun(dg.Config):
     """Leave out days that the registry holds as loaded: a backfill continues, an ordinary run loads again."""
 
     force: bool = False
-    """Load the day although its window is closed, or although it is finished; the run is marked as forced."""
+    """Load the day although its window is closed, it is finished, or the source now holds less than it was loaded from.
+
+    The run is marked as forced.
+    """
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,13 @@ class Derivation:
         return {column: load.total(column) for column in self.totals}
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Instead of rows: why the day keeps those that it has."""
+
+    reason: str
+
+
 @dataclass
 class DayRuns:
     """The days of one asset in one run. Use as a context manager around the loop over `days`.
@@ -118,6 +131,13 @@ class DayRuns:
         with permanent_failures():
             self.receipts = self._receipts(self.job)
             self.skipped = self._loaded_before()
+        self.sources = {
+            day: Source(receipt.rows_read, receipt.source_max_id, receipt.last_completed_at)
+            for day, receipt in self.receipts.items()
+            if receipt.run_id is not None
+        }
+        # Late rows make a day be loaded again; they give no leave to replace good history by less.
+        self.overriding = self.forced and self.caller.trigger != LATE
         self.days = [day for day in self.asked if day.date not in self.skipped]
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self.writing: deque[Future[None]] = deque()
@@ -158,21 +178,35 @@ class DayRuns:
                     registry.close_without_load(connection, self.job, day, self.caller, "SKIPPED", reason)
         return done
 
+    def unless_purged(self, day: LocalDay, rows: Rows) -> Rows | Kept:
+        """The rows; or why the day keeps its own, if the source holds fewer rows of it than it was loaded from."""
+        loaded = self.sources.get(day.date)
+        if self.overriding or loaded is None or (rows.rows_read or 0) >= (loaded.rows_read or 0):
+            return rows
+        return Kept(
+            f"{day.key} stays as it is: the source holds {rows.rows_read or 0} rows of it, and it was loaded from "
+            f"{loaded.rows_read}. Its log was purged, so loading it again would replace good history by less; "
+            "`--force` does it all the same."
+        )
+
     def __enter__(self) -> "DayRuns":
         for day, run in self.skipped.items():
             self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
         return self
 
-    def load(self, day: LocalDay, prepare: Callable[[], Rows | Derivation]) -> None:
+    def load(self, day: LocalDay, prepare: Callable[[], Rows | Derivation | Kept]) -> None:
         """Loads a day with the rows that `prepare` returns, after all days before it; returns before it is written.
 
-        An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here.
+        An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here. A day
+        that is kept is left out of a range and told; asked for alone, it fails.
         """
-        prepared: Rows | Derivation | Exception
+        prepared: Rows | Derivation | Kept | Exception
         try:
             prepared = prepare()
         except Exception as error:
             prepared = error
+        if isinstance(prepared, Kept) and len(self.asked) == 1:
+            prepared = dg.Failure(description=prepared.reason, allow_retries=False)
         self.settle(0 if isinstance(prepared, Exception) else DAYS_WAITING)
         self.writing.append(self.writer.submit(self._write, day, prepared))
         if isinstance(prepared, Exception):
@@ -183,8 +217,11 @@ class DayRuns:
         while len(self.writing) > waiting:
             self.writing.popleft().result()
 
-    def _write(self, day: LocalDay, prepared: Rows | Derivation | Exception) -> None:
+    def _write(self, day: LocalDay, prepared: Rows | Derivation | Kept | Exception) -> None:
         if self.broken:
+            return
+        if isinstance(prepared, Kept):
+            self._keep(day, prepared.reason)
             return
         start = time.perf_counter()
         try:
@@ -192,6 +229,8 @@ class DayRuns:
                 if isinstance(prepared, Exception):
                     raise prepared  # noqa: TRY301
                 metadata = prepared.enter(load)
+                if day.date in self.sources:
+                    restatements.record(self.warehouse, load, self.job, self.sources[day.date], self.caller.trigger)
         except BaseException:
             self.broken = True
             raise
@@ -206,6 +245,12 @@ class DayRuns:
             return self.caller
         asked = "force" if self.forced else self.caller.trigger
         return replace(self.caller, late=True, reason=self.caller.reason or f"loaded late by {asked}")
+
+    def _keep(self, day: LocalDay, reason: str) -> None:
+        with self.warehouse.writing() as connection:
+            registry.close_without_load(connection, self.job, day.date, self.caller, "SKIPPED", reason)
+        self.context.log.warning(reason)
+        self.finished[day.key] = {"kept": reason}
 
     def _receipt(self, load: Load, day: LocalDay, seconds: float) -> dict[str, Any]:
         counters = load.counters

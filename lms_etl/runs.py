@@ -183,6 +183,8 @@ def _complaints(result: Any) -> tuple[list[str], list[str]]:
             line = f"{check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
             (warned if check.severity.value == "WARN" else problems).append(line)
     for event in result.all_events:
+        if event.is_step_materialization and "kept" in event.materialization.metadata:
+            warned.append(f"{event.step_key}: {event.materialization.metadata['kept'].value}")
         if event.is_step_failure:
             failure = event.step_failure_data
             described = failure.user_failure_data and failure.user_failure_data.description

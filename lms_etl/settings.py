@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         False,
         "Count only people with a live enrolment who are neither suspended nor deleted.",
     )
+    replay_enrolments: bool = variable(
+        "LMS_ETL_REPLAY_ENROLMENTS",
+        True,
+        "Tell the people of a past day from the role events of Moodle's log where it reaches back; else those of now.",
+    )
     page_views_only: bool = variable(
         "LMS_ETL_PAGE_VIEWS_ONLY",
         False,
@@ -142,6 +147,13 @@ class Settings(BaseSettings):
     )
     error_rate_min_runs: int = variable(
         "LMS_ETL_ERROR_RATE_MIN_RUNS", 20, "Runs in that time below which their share is not judged.", ge=1
+    )
+    late_overlap: int = variable(
+        "LMS_ETL_LATE_OVERLAP",
+        20_000,
+        "Log ids that every look for late rows reads again, and new rows that it reads at most.",
+        ge=100,
+        le=1_000_000,
     )
     batch_size: int = variable("ETL_BATCH_SIZE", 1000, "Rows per batch of the two count tables.", ge=500, le=2000)
     merge_batch_size: int = variable(

@@ -136,6 +136,28 @@ class Site:
         moment = self.seconds(assigned)
         self.insert("role_assignments", roleid=role, contextid=context, userid=user, component=by, timemodified=moment)
 
+    def role_event(
+        self, user: int, course: int, role: int = STUDENT, *, at: When, given: bool = True, **columns: Any
+    ) -> None:
+        """The log row that Moodle writes when a role in a course is given to a person, or taken from them."""
+        event = {
+            "eventname": rf"\core\event\role_{'assigned' if given else 'unassigned'}",
+            "component": "core",
+            "action": "assigned" if given else "unassigned",
+            "target": "role",
+            "objecttable": "role",
+            "objectid": role,
+            "crud": "c" if given else "d",
+            "edulevel": 0,
+            "contextlevel": COURSE,
+            "contextinstanceid": course,
+            "courseid": course,
+            "userid": ADMIN,
+            "relateduserid": user,
+            "timecreated": self.seconds(at),
+        }
+        self._run(self.tables["logstore_standard_log"].insert(), [LOG_DEFAULTS | event | columns])
+
     def unassign(self, user: int, course: int) -> None:
         """Takes every role in the course from the user; the enrolment stays."""
         context = self._found("context", contextlevel=COURSE, instanceid=course)

@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,8 +10,9 @@ import dagster as dg
 import sqlalchemy as sa
 
 from lms_etl.activity import pictures, report
+from lms_etl.activity.head_counts import HeadCounts
 from lms_etl.day_runs import DayRun, DayRuns, Derivation, Rows, caller_of, permanent_failures
-from lms_etl.days import LocalDay, daily_partitions, last_complete_day
+from lms_etl.days import daily_partitions
 from lms_etl.settings import current
 from lms_etl.sources.moodle import DayViews, Moodle
 from lms_etl.sources.read_ahead import read_ahead
@@ -91,14 +91,15 @@ def activity_counts(
     Grain: one course with a view on one day; courseid 0 holds views outside any course. Source: rows of Moodle's
     standard log with contextlevel 70 and action viewed, by everybody: teachers, guests and log-in-as count. Window:
     `day_start <= timecreated < day_end`, the site's midnights. A page counts as a video.
-    Known limit: rows that Moodle writes into a past day later (restores) are seen when the day is loaded again.
+    Rows that Moodle writes into a past day later (restores) make `late_rows_sensor` ask for the day again. A day of
+    which Moodle now holds fewer log rows than it was loaded from is kept as it is, unless forced.
     """
     with (
         DayRuns(context, config, warehouse, tables.activity_counts) as run,
         read_ahead(moodle.activity_counts, run.days, moodle.settings.moodle_connections) as next_views,
     ):
         for day in run.days:
-            run.load(day, lambda: counted_views(next_views(), run.zone))
+            run.load(day, lambda day=day: run.unless_purged(day, counted_views(next_views(), run.zone)))  # type: ignore[misc]
 
 
 def counted_views(views: DayViews, zone: ZoneInfo) -> Rows:
@@ -118,33 +119,15 @@ def user_counts(
 ) -> None:
     """Students and teachers per course and local day: different people with a role in the course.
 
-    Grain: one course with a role assignment on one day. Source: role_assignments at contextlevel 50, no date filter:
-    Moodle keeps no past of its roles. `basis` says when they were counted: `observed` the day after, `current` later.
+    Grain: one course with a role assignment on one day. Source: role_assignments at contextlevel 50; for past days also
+    the log's role events, since Moodle keeps no past of its roles. `basis` says how they were counted: `observed` the
+    day after, which stays for ever; `replayed` later, from the log; `current` later where the log cannot tell.
     Roles are the documented ids (5; 3 and 4) unless LMS_ETL_STUDENT_ROLES or LMS_ETL_TEACHER_ROLES says otherwise.
     """
     with DayRuns(context, config, warehouse, tables.user_counts) as run:
-        people = cache(lambda: counted_people(moodle))
+        people = HeadCounts(moodle, warehouse, run.days, set(run.sources), run.overriding)
         for day in run.days:
-            run.load(day, lambda day=day: with_basis(people(), basis_of(day)))  # type: ignore[misc]
-
-
-def counted_people(moodle: Moodle) -> Rows:
-    """The rows of everybody's roles as they are now; a long backfill asks Moodle once."""
-    people = moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp()))
-    students = int(people["num_students"].sum())
-    columns = bulk.columns_of(people[["courseid", "num_students", "num_teachers"]])
-    return Rows(columns, int(people["assignments"].sum()), None, {"students": students})
-
-
-def with_basis(people: Rows, basis: str) -> Rows:
-    """The same people, told how they were counted."""
-    columns = {**people.columns, "basis": [basis] * len(people.columns["courseid"])}
-    return Rows(columns, people.rows_read, None, {**people.metadata, "basis": basis})
-
-
-def basis_of(day: LocalDay) -> str:
-    """`observed` for the last complete day, whose people are those of now; `current` for any day before it."""
-    return "observed" if day.date == last_complete_day(current().zone) else "current"
+            run.load(day, lambda day=day: people.of(day))  # type: ignore[misc]
 
 
 @daily_asset(tables.user_activity, pool="warehouse", deps=[courses, activity_counts, user_counts])

@@ -18,7 +18,7 @@ from lms_etl.days import LocalDay, local_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import VIEWS, Moodle
 from lms_etl.sources.read_ahead import read_ahead
-from lms_etl.warehouse import tables
+from lms_etl.warehouse import receipts, tables
 from lms_etl.warehouse.warehouse import Warehouse
 
 SHOWN = 20
@@ -31,16 +31,23 @@ def source_and_warehouse_agree(
     moodle: dg.ResourceParam[Moodle],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.AssetCheckResult:
-    """Views by kind, counted apart at Moodle, equal the sum of the loaded rows of the day."""
+    """Views by kind, counted apart at Moodle, equal the sum of the loaded rows of the day.
+
+    A day of which Moodle holds fewer log rows than it was loaded from keeps its numbers; the metadata names it.
+    """
     with permanent_failures():
         days = judged_days(context, warehouse, tables.activity_counts)
         stored = stored_views(warehouse, days)
         complaints: list[str] = []
+        kept: list[str] = []
         with read_ahead(moodle.views_by_component, days, moodle.settings.moodle_connections) as next_counts:
             for day in days:
                 wrong = differing_kinds(day.date, next_counts(), stored.get(day.date, (0,) * len(VIEWS)))
-                complaints += wrong and [*wrong, *differing_courses(moodle, warehouse, day)]
-    return verdict(days, complaints, views=sum(map(sum, stored.values())))
+                if wrong and was_purged(moodle, warehouse, day):
+                    kept.append(day.key)
+                else:
+                    complaints += wrong and [*wrong, *differing_courses(moodle, warehouse, day)]
+    return verdict(days, complaints, views=sum(map(sum, stored.values())), kept_though_purged=", ".join(kept))
 
 
 @dg.asset_check(asset=user_activity, blocking=True)
@@ -221,6 +228,13 @@ def differing_courses(moodle: Moodle, warehouse: Warehouse, day: LocalDay) -> li
         for course in sorted({*now, *stored})
         if now.get(course, 0) != stored.get(course, 0)
     ]
+
+
+def was_purged(moodle: Moodle, warehouse: Warehouse, day: LocalDay) -> bool:
+    """Whether Moodle's log holds fewer rows of the day than it was loaded from."""
+    with warehouse.reading() as connection:
+        loaded = receipts.sources(connection, "activity_counts", [day.date]).get(day.date)
+    return loaded is not None and moodle.log_rows([day])[day] < (loaded.rows_read or 0)
 
 
 def absent_or_extra(day: date, expected: set[int], stored: Iterable[int]) -> list[str]:

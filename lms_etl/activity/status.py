@@ -11,6 +11,7 @@ from rich.table import Table
 
 from lms_etl.days import last_complete_day
 from lms_etl.settings import Settings
+from lms_etl.warehouse import restatements as restated
 from lms_etl.warehouse.registry import WORDS
 from lms_etl.warehouse.tables import Moment
 from lms_etl.warehouse.tables import etl_job_runs as runs
@@ -100,3 +101,27 @@ def summary(out: Console, settings: Settings, dagster_run_id: str) -> None:
         out.print(table)
     else:
         out.print("Nothing to load: every day asked for is loaded already (--force loads them again).", highlight=False)
+
+
+def restatements(out: Console, settings: Settings, days: int) -> None:
+    """Prints what later loads changed in the last `days` days, newest first."""
+    last = last_complete_day(settings.zone)
+    with Warehouse(settings).reading() as connection:
+        found = restated.latest(connection, last - timedelta(days=days - 1))
+    table = plain_table("day", "step", "log rows", "total", "courses", "most", "when (UTC)", "reason")
+    for row in found:
+        most = f"{row['biggest_change']:+} in {row['biggest_course']}" if row["biggest_course"] else ""
+        table.add_row(
+            str(row["target_date"]),
+            row["job_name"],
+            f"{row['rows_read_before']} → {row['rows_read_after']}",
+            f"{row['total_before']} → {row['total_after']} {row['measure']}",
+            str(row["courses_changed"]),
+            most,
+            _shown(row["recorded_at"]),
+            _shown(row["reason"]),
+        )
+    if found:
+        out.print(table)
+    else:
+        out.print(f"No load changed a loaded day in the last {days} days, up to {last}.", highlight=False)

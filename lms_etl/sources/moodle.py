@@ -30,12 +30,20 @@ COMPONENTS = dict(
 
 ACTIVITY_COLUMNS = ("courseid", *VIEWS, "first_viewed", "last_viewed", "viewed_rows")
 PEOPLE_COLUMNS = ("courseid", "num_students", "num_teachers", "assignments")
+HOLDER_COLUMNS = ("courseid", "userid", "assigned_at", "student", "teacher")
+ROLE_EVENT_COLUMNS = ("courseid", "userid", "timecreated", "change_by", "student", "teacher")
 
 Ids = tuple[int, int]
 _EVERY_ID: Ids = (0, 2**62)
 _NO_ID: Ids = (1, 0)
 _DENSE = 2.0
 """Ids per row up to which a day is read by primary key, in one or two ranges of ids."""
+
+_NOBODY = (0, -1)
+"""Ids that the log has for what Moodle did by itself."""
+
+_ACTORS = 5_000
+"""People named in one statement; SQLite takes 32,766 parameters."""
 
 COURSE_COLUMNS = ("moodle_course_id", "id_number", "course_name", "course_shortname", "visible", "category_id")
 
@@ -54,6 +62,43 @@ class DayViews(NamedTuple):
 
     frame: "pd.DataFrame"
     bounds: DayBounds
+
+
+class LateSecond(NamedTuple):
+    """Log rows of one second of a closed day; `restored` is 1 for rows that a course restore wrote, 0 for others."""
+
+    timecreated: int
+    restored: int
+    log_rows: int
+    first_id: int
+    last_id: int
+
+
+class LogLook(NamedTuple):
+    """What one look at the log by id found, in one snapshot.
+
+    `through` is the last id looked at and `reread` counts the rows below the old watermark that were read again.
+    `overlap_from` and `overlap_rows` are the id above which the next look reads again, and the rows from there on.
+    """
+
+    through: int
+    reread: int
+    overlap_from: int
+    overlap_rows: int
+    late: list[LateSecond]
+
+
+class RoleHistory(NamedTuple):
+    """Who has a role in a course now and what changed since a moment, in one snapshot; frames of int64.
+
+    `holders`, an assignment a row: courseid, userid, assigned_at (unix seconds), student, teacher (1 or 0). `events`,
+    a change a row: courseid, userid, timecreated, change_by (1 given, -1 taken), student, teacher. `log_start`: since
+    when the log is whole (unix seconds), None for an empty log.
+    """
+
+    holders: "pd.DataFrame"
+    events: "pd.DataFrame"
+    log_start: int | None
 
 
 class Moodle:
@@ -116,6 +161,24 @@ class Moodle:
         with self.reading() as connection:
             return self._integers(connection, "user_counts", PEOPLE_COLUMNS, parameters)
 
+    def role_history(self, since: int) -> RoleHistory:
+        """The roles in courses as they are now, and every change that the log has of them since `since`."""
+        import pandas as pd
+
+        roles = {**_by_kind("student", self.settings.student_roles), **_by_kind("teacher", self.settings.teacher_roles)}
+        with self.reading() as connection:
+            holders = self._integers(connection, "role_holders", HOLDER_COLUMNS, roles)
+            actors = [*_NOBODY, *self._rows(connection, "user_ids", {}).scalars()]
+            portions = [actors[first : first + _ACTORS] for first in range(0, len(actors), _ACTORS)]
+            events = [
+                self._integers(
+                    connection, "role_events", ROLE_EVENT_COLUMNS, {**roles, "since": since, "actor_ids": portion}
+                )
+                for portion in portions
+            ]
+            log_start = self._rows(connection, "log_start", {}).scalar()
+        return RoleHistory(holders, pd.concat(events, ignore_index=True), log_start)
+
     def courses(self) -> "pd.DataFrame":
         """All courses with the columns COURSE_COLUMNS, ids and visible as int64, texts as Python strings or None."""
         return self._table("courses", COURSE_COLUMNS, numbers=("moodle_course_id", "visible", "category_id"))
@@ -133,6 +196,32 @@ class Moodle:
         """The largest id of the log, None for an empty one."""
         with self.reading() as connection:
             return self._rows(connection, "log_end", {}).scalar()
+
+    def look_at_log(self, overlap_from: int, watermark: int, overlap: int, closed_before: int) -> LogLook:
+        """Rows with an id above `overlap_from` that are older than `closed_before` (unix seconds), by second.
+
+        Looks at most `overlap` rows beyond the watermark; the next look shall read these again, and `overlap` ids at
+        least.
+        """
+        with self.reading() as connection:
+
+            def rows(first: int, last: int) -> int:
+                window = {"after_id": first, "last_id": last}
+                return int(self._rows(connection, "rows_between", window).scalar_one())
+
+            portion = {"after_id": watermark, "rows_before": overlap - 1}
+            through = self._rows(connection, "portion_end", portion).scalar()
+            if through is None:
+                through = max(watermark, self._rows(connection, "log_end", {}).scalar() or 0)
+            next_from = max(0, min(watermark, through - overlap))
+            window = {"after_id": overlap_from, "last_id": through, "closed_before": closed_before}
+            late = [LateSecond(*map(int, row)) for row in self._rows(connection, "late_rows", window)]
+            return LogLook(through, rows(overlap_from, watermark), next_from, rows(next_from, through), late)
+
+    def log_rows(self, days: list[LocalDay]) -> dict[LocalDay, int]:
+        """Rows of the log in each of the days."""
+        with self.reading() as connection:
+            return {day: self._bounds(connection, day).log_rows for day in days}
 
     def _table(self, name: str, columns: tuple[str, ...], numbers: tuple[str, ...]) -> "pd.DataFrame":
         import pandas as pd
@@ -180,7 +269,7 @@ class Moodle:
 
         packed = self._rows(connection, name, parameters, packed=columns).scalars().all()
         values = np.fromstring(" ".join(packed), dtype="int64", sep=" ").reshape(len(packed), len(columns))
-        return pd.DataFrame(values[values[:, 0].argsort()], columns=list(columns))
+        return pd.DataFrame(values[values[:, 0].argsort(kind="stable")], columns=list(columns))
 
     def _rows(
         self, connection: sa.Connection, name: str, parameters: dict[str, Any], packed: tuple[str, ...] = ()

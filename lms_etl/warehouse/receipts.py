@@ -1,7 +1,7 @@
 """The receipt of every job and day (`etl_days`): whether and from what it was loaded. Receipts outlive the registry."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -9,6 +9,15 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from lms_etl import window
 from lms_etl.warehouse.tables import etl_days as receipts
+
+
+class Source(NamedTuple):
+    """What the last load of a day was made of: rows and largest id of the source, and when it was committed, UTC."""
+
+    rows_read: int | None
+    source_max_id: int | None
+    loaded_at: datetime
+
 
 _FIRST = ("state", "margin_minutes", "first_completed_at")
 _LOADED = ("last_completed_at", "run_id", "rows_read", "source_max_id")
@@ -106,3 +115,25 @@ def loaded_days(connection: sa.Connection, job: str, days: list[date]) -> dict[d
     )
     found = dict(connection.execute(query).all())
     return {day: found[day] for day in days if day in found}
+
+
+def sources(connection: sa.Connection, job: str, days: list[date]) -> dict[date, Source]:
+    """Of the days asked for, those that are loaded, with what their last load was made of."""
+    if not days:
+        return {}
+    query = sa.select(
+        receipts.c.target_date, receipts.c.rows_read, receipts.c.source_max_id, receipts.c.last_completed_at
+    ).where(
+        receipts.c.job_name == job,
+        receipts.c.target_date.between(min(days), max(days)),
+        receipts.c.run_id.is_not(None),
+    )
+    found = {row[0]: Source(*row[1:]) for row in connection.execute(query)}
+    return {day: found[day] for day in days if day in found}
+
+
+def newest_source_id(connection: sa.Connection, job: str) -> int | None:
+    """The largest id of the source that any loaded day of the job has seen."""
+    return connection.execute(
+        sa.select(sa.func.max(receipts.c.source_max_id)).where(receipts.c.job_name == job)
+    ).scalar()

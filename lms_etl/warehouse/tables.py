@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration: what `lms-etl migrate` brings a warehouse to."""
 
 metadata = sa.MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
@@ -129,7 +129,7 @@ user_counts = _table(
         sa.String(10),
         nullable=False,
         server_default="current",
-        comment="observed: counted the day after; current: counted later, since Moodle keeps no past of its roles",
+        comment="observed: counted the day after; replayed: from role events of the log; current: counted later",
     ),
     _day(),
     *_stamps(),
@@ -169,7 +169,7 @@ etl_job_runs = _table(
     _id(),
     sa.Column("job_name", sa.String(100), nullable=False, comment="activity_counts, user_counts, user_activity, ..."),
     sa.Column("target_date", sa.Date, comment="Local day that the run loads; NULL for a snapshot"),
-    sa.Column("trigger", sa.String(20), nullable=False, comment="schedule, sensor, api, cli, backfill or ui"),
+    sa.Column("trigger", sa.String(20), nullable=False, comment="schedule, sensor, late, api, cli, backfill or ui"),
     sa.Column("status", sa.String(10), nullable=False, comment="QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED"),
     sa.Column("live_key", sa.String(120), unique=True, comment="job:day while queued or running, else NULL"),
     sa.Column(
@@ -222,6 +222,37 @@ etl_days = _table(
     sa.Column("source_max_id", sa.BigInteger, comment="Largest source id that the last load has seen"),
     sa.Column("reason", Text, comment="Why it is late or missed"),
     comment="The receipt of every job and day: kept for ever, also when finished runs are purged from the registry",
+)
+
+etl_watermarks = _table(
+    "etl_watermarks",
+    sa.Column("name", sa.String(50), primary_key=True, comment="What is watched: moodle_log"),
+    sa.Column("source_max_id", sa.BigInteger, nullable=False, comment="Largest source id that was looked at"),
+    sa.Column("overlap_from", sa.BigInteger, nullable=False, comment="Id above which the next look reads again"),
+    sa.Column("overlap_rows", sa.BigInteger, nullable=False, comment="Rows between the two at the last look"),
+    sa.Column("checked_at", Moment, nullable=False, comment="Last look, UTC"),
+    sa.Column("reason", Text, comment="Why it was set back the last time"),
+    comment="How far a source has been looked through for rows that came late",
+)
+
+etl_restatements = _table(
+    "etl_restatements",
+    _id(),
+    sa.Column("target_date", sa.Date, nullable=False, comment="Local day of the site whose numbers changed"),
+    sa.Column("job_name", sa.String(100), nullable=False, comment="activity_counts, user_counts or user_activity"),
+    sa.Column("reason", Text, comment="Why the day was loaded again"),
+    sa.Column("rows_read_before", sa.BigInteger, comment="Rows of the source that the load before was made of"),
+    sa.Column("rows_read_after", sa.BigInteger, comment="Rows of the source that this load was made of"),
+    sa.Column("measure", sa.String(10), nullable=False, comment="What the totals count: views, or people with a role"),
+    sa.Column("total_before", sa.BigInteger, nullable=False, comment="Sum of the measure over the day before"),
+    sa.Column("total_after", sa.BigInteger, nullable=False, comment="Sum of the measure over the day after"),
+    sa.Column("courses_changed", sa.Integer, nullable=False, comment="Rows added, changed or removed, one a course"),
+    sa.Column("biggest_course", sa.BigInteger, comment="mdl_course.id whose measure changed most; NULL if none did"),
+    sa.Column("biggest_change", sa.BigInteger, nullable=False, comment="By how much it changed there"),
+    sa.Column("run_id", sa.BigInteger, nullable=False, comment="etl_job_runs.id of the load that changed the day"),
+    sa.Column("recorded_at", Moment, nullable=False, comment="UTC"),
+    sa.Index("ix_etl_restatements_target_date", "target_date", "job_name"),
+    comment="Every load that changed the numbers of a day that was loaded already: what changed, and by how much",
 )
 
 VIEWS = {

@@ -34,8 +34,8 @@ class Etl:
         last: str | None = None,
         job: str = "user_activity_job",
         skip_loaded: bool = False,
-        force: bool = True,
-        trigger: str | None = None,
+        force: bool = False,
+        trigger: str = "backfill",
     ) -> dg.ExecuteInProcessResult:
         """Runs a job over the days first to last in one run, as the command line does.
 
@@ -47,8 +47,7 @@ class Etl:
         ]
         ends = ("dagster/asset_partition_range_start", first), ("dagster/asset_partition_range_end", last or first)
         days: dict[str, Any] = {"tags": dict(ends)} if last else {"partition_key": first, "tags": {}}
-        if trigger:
-            days["tags"][TRIGGER_TAG] = trigger
+        days["tags"][TRIGGER_TAG] = trigger
         return definition.execute_in_process(
             instance=self.instance,
             raise_on_error=False,

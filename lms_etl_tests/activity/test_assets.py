@@ -11,7 +11,6 @@ import dagster as dg
 import pytest
 
 from lms_etl import day_runs
-from lms_etl.activity import assets
 from lms_etl.databases import DatabaseProblem
 from lms_etl.day_runs import DayRun, DayRuns
 from lms_etl.days import LocalDay
@@ -171,15 +170,3 @@ def test_a_day_that_is_not_over_is_refused(small_etl: Etl, monkeypatch: pytest.M
         in result.failure_data_for_node("activity_counts").user_failure_data.description
     )
     assert small_etl.registry("activity_counts") == []
-
-
-def test_people_of_the_last_complete_day_are_observed_and_older_days_say_current(
-    small_etl: Etl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assets, "last_complete_day", lambda _zone: date(2026, 3, 24))
-    fill(small_etl.site)
-    small_etl.run("2026-03-23", "2026-03-24", job="user_counts_job")
-    rows = small_etl.warehouse.frame(tables.user_counts)
-    assert set(zip(map(str, rows["extraction_date"]), rows["basis"], strict=True)) == {
-        ("2026-03-23", "current"), ("2026-03-24", "observed"),
-    }  # fmt: skip

@@ -53,7 +53,7 @@ CREATE TABLE etl_job_runs (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
 	job_name VARCHAR(100) NOT NULL COMMENT 'activity_counts, user_counts, user_activity, ...',
 	target_date DATE COMMENT 'Local day that the run loads; NULL for a snapshot',
-	`trigger` VARCHAR(20) NOT NULL COMMENT 'schedule, sensor, api, cli, backfill or ui',
+	`trigger` VARCHAR(20) NOT NULL COMMENT 'schedule, sensor, late, api, cli, backfill or ui',
 	status VARCHAR(10) NOT NULL COMMENT 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED',
 	live_key VARCHAR(120) COMMENT 'job:day while queued or running, else NULL',
 	attempt INTEGER NOT NULL COMMENT '1 for the first run of a job and day' DEFAULT '1',
@@ -84,6 +84,33 @@ CREATE TABLE etl_job_runs (
 CREATE INDEX ix_etl_job_runs_completed_at ON etl_job_runs (completed_at);
 CREATE INDEX ix_etl_job_runs_dagster_run_id ON etl_job_runs (dagster_run_id);
 CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
+CREATE TABLE etl_restatements (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	target_date DATE NOT NULL COMMENT 'Local day of the site whose numbers changed',
+	job_name VARCHAR(100) NOT NULL COMMENT 'activity_counts, user_counts or user_activity',
+	reason LONGTEXT COMMENT 'Why the day was loaded again',
+	rows_read_before BIGINT COMMENT 'Rows of the source that the load before was made of',
+	rows_read_after BIGINT COMMENT 'Rows of the source that this load was made of',
+	measure VARCHAR(10) NOT NULL COMMENT 'What the totals count: views, or people with a role',
+	total_before BIGINT NOT NULL COMMENT 'Sum of the measure over the day before',
+	total_after BIGINT NOT NULL COMMENT 'Sum of the measure over the day after',
+	courses_changed INTEGER NOT NULL COMMENT 'Rows added, changed or removed, one a course',
+	biggest_course BIGINT COMMENT 'mdl_course.id whose measure changed most; NULL if none did',
+	biggest_change BIGINT NOT NULL COMMENT 'By how much it changed there',
+	run_id BIGINT NOT NULL COMMENT 'etl_job_runs.id of the load that changed the day',
+	recorded_at DATETIME(6) NOT NULL COMMENT 'UTC',
+	CONSTRAINT pk_etl_restatements PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Every load that changed the numbers of a day that was loaded already: what changed, and by how much';
+CREATE INDEX ix_etl_restatements_target_date ON etl_restatements (target_date, job_name);
+CREATE TABLE etl_watermarks (
+	name VARCHAR(50) NOT NULL COMMENT 'What is watched: moodle_log',
+	source_max_id BIGINT NOT NULL COMMENT 'Largest source id that was looked at',
+	overlap_from BIGINT NOT NULL COMMENT 'Id above which the next look reads again',
+	overlap_rows BIGINT NOT NULL COMMENT 'Rows between the two at the last look',
+	checked_at DATETIME(6) NOT NULL COMMENT 'Last look, UTC',
+	reason LONGTEXT COMMENT 'Why it was set back the last time',
+	CONSTRAINT pk_etl_watermarks PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='How far a source has been looked through for rows that came late';
 CREATE TABLE user_activity_etl (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
 	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
@@ -115,7 +142,7 @@ CREATE TABLE user_counts_etl (
 	courseid BIGINT NOT NULL COMMENT 'mdl_course.id',
 	num_students INTEGER NOT NULL COMMENT 'Different people with a student''s role in the course' DEFAULT '0',
 	num_teachers INTEGER NOT NULL COMMENT 'Different people with a teacher''s role in the course' DEFAULT '0',
-	basis VARCHAR(10) NOT NULL COMMENT 'observed: counted the day after; current: counted later, since Moodle keeps no past of its roles' DEFAULT 'current',
+	basis VARCHAR(10) NOT NULL COMMENT 'observed: counted the day after; replayed: from role events of the log; current: counted later' DEFAULT 'current',
 	extraction_date DATE NOT NULL COMMENT 'Local day of the site that the row is about',
 	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
 	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),

@@ -131,7 +131,7 @@ COMMENT ON TABLE etl_job_runs IS 'Every run of every job and day: registry and q
 COMMENT ON COLUMN etl_job_runs.id IS 'Number of the row';
 COMMENT ON COLUMN etl_job_runs.job_name IS 'activity_counts, user_counts, user_activity, ...';
 COMMENT ON COLUMN etl_job_runs.target_date IS 'Local day that the run loads; NULL for a snapshot';
-COMMENT ON COLUMN etl_job_runs.trigger IS 'schedule, sensor, api, cli, backfill or ui';
+COMMENT ON COLUMN etl_job_runs.trigger IS 'schedule, sensor, late, api, cli, backfill or ui';
 COMMENT ON COLUMN etl_job_runs.status IS 'QUEUED RUNNING SUCCESS FAILED SKIPPED MISSED STOPPED';
 COMMENT ON COLUMN etl_job_runs.live_key IS 'job:day while queued or running, else NULL';
 COMMENT ON COLUMN etl_job_runs.attempt IS '1 for the first run of a job and day';
@@ -156,6 +156,55 @@ COMMENT ON COLUMN etl_job_runs.reason IS 'Why it was asked for, skipped, missed 
 COMMENT ON COLUMN etl_job_runs.late IS '1 if the day''s window was closed';
 COMMENT ON COLUMN etl_job_runs.forced IS '1 if asked for with force';
 COMMENT ON COLUMN etl_job_runs.stop_requested_at IS 'When somebody asked it to stop, UTC';
+CREATE TABLE etl_restatements (
+	id BIGSERIAL NOT NULL,
+	target_date DATE NOT NULL,
+	job_name VARCHAR(100) NOT NULL,
+	reason TEXT,
+	rows_read_before BIGINT,
+	rows_read_after BIGINT,
+	measure VARCHAR(10) NOT NULL,
+	total_before BIGINT NOT NULL,
+	total_after BIGINT NOT NULL,
+	courses_changed INTEGER NOT NULL,
+	biggest_course BIGINT,
+	biggest_change BIGINT NOT NULL,
+	run_id BIGINT NOT NULL,
+	recorded_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	CONSTRAINT pk_etl_restatements PRIMARY KEY (id)
+);
+CREATE INDEX ix_etl_restatements_target_date ON etl_restatements (target_date, job_name);
+COMMENT ON TABLE etl_restatements IS 'Every load that changed the numbers of a day that was loaded already: what changed, and by how much';
+COMMENT ON COLUMN etl_restatements.id IS 'Number of the row';
+COMMENT ON COLUMN etl_restatements.target_date IS 'Local day of the site whose numbers changed';
+COMMENT ON COLUMN etl_restatements.job_name IS 'activity_counts, user_counts or user_activity';
+COMMENT ON COLUMN etl_restatements.reason IS 'Why the day was loaded again';
+COMMENT ON COLUMN etl_restatements.rows_read_before IS 'Rows of the source that the load before was made of';
+COMMENT ON COLUMN etl_restatements.rows_read_after IS 'Rows of the source that this load was made of';
+COMMENT ON COLUMN etl_restatements.measure IS 'What the totals count: views, or people with a role';
+COMMENT ON COLUMN etl_restatements.total_before IS 'Sum of the measure over the day before';
+COMMENT ON COLUMN etl_restatements.total_after IS 'Sum of the measure over the day after';
+COMMENT ON COLUMN etl_restatements.courses_changed IS 'Rows added, changed or removed, one a course';
+COMMENT ON COLUMN etl_restatements.biggest_course IS 'mdl_course.id whose measure changed most; NULL if none did';
+COMMENT ON COLUMN etl_restatements.biggest_change IS 'By how much it changed there';
+COMMENT ON COLUMN etl_restatements.run_id IS 'etl_job_runs.id of the load that changed the day';
+COMMENT ON COLUMN etl_restatements.recorded_at IS 'UTC';
+CREATE TABLE etl_watermarks (
+	name VARCHAR(50) NOT NULL,
+	source_max_id BIGINT NOT NULL,
+	overlap_from BIGINT NOT NULL,
+	overlap_rows BIGINT NOT NULL,
+	checked_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	reason TEXT,
+	CONSTRAINT pk_etl_watermarks PRIMARY KEY (name)
+);
+COMMENT ON TABLE etl_watermarks IS 'How far a source has been looked through for rows that came late';
+COMMENT ON COLUMN etl_watermarks.name IS 'What is watched: moodle_log';
+COMMENT ON COLUMN etl_watermarks.source_max_id IS 'Largest source id that was looked at';
+COMMENT ON COLUMN etl_watermarks.overlap_from IS 'Id above which the next look reads again';
+COMMENT ON COLUMN etl_watermarks.overlap_rows IS 'Rows between the two at the last look';
+COMMENT ON COLUMN etl_watermarks.checked_at IS 'Last look, UTC';
+COMMENT ON COLUMN etl_watermarks.reason IS 'Why it was set back the last time';
 CREATE TABLE user_activity_etl (
 	id BIGSERIAL NOT NULL,
 	moodle_course_id BIGINT NOT NULL,
@@ -222,7 +271,7 @@ COMMENT ON COLUMN user_counts_etl.id IS 'Number of the row';
 COMMENT ON COLUMN user_counts_etl.courseid IS 'mdl_course.id';
 COMMENT ON COLUMN user_counts_etl.num_students IS 'Different people with a student''s role in the course';
 COMMENT ON COLUMN user_counts_etl.num_teachers IS 'Different people with a teacher''s role in the course';
-COMMENT ON COLUMN user_counts_etl.basis IS 'observed: counted the day after; current: counted later, since Moodle keeps no past of its roles';
+COMMENT ON COLUMN user_counts_etl.basis IS 'observed: counted the day after; replayed: from role events of the log; current: counted later';
 COMMENT ON COLUMN user_counts_etl.extraction_date IS 'Local day of the site that the row is about';
 COMMENT ON COLUMN user_counts_etl.created_at IS 'First loaded, UTC';
 COMMENT ON COLUMN user_counts_etl.updated_at IS 'Last changed, UTC';

@@ -84,6 +84,33 @@ CREATE TABLE etl_job_runs (
 CREATE INDEX ix_etl_job_runs_completed_at ON etl_job_runs (completed_at);
 CREATE INDEX ix_etl_job_runs_dagster_run_id ON etl_job_runs (dagster_run_id);
 CREATE INDEX ix_etl_job_runs_day ON etl_job_runs (job_name, target_date, status);
+CREATE TABLE etl_restatements (
+	id INTEGER NOT NULL,
+	target_date DATE NOT NULL,
+	job_name VARCHAR(100) NOT NULL,
+	reason TEXT,
+	rows_read_before BIGINT,
+	rows_read_after BIGINT,
+	measure VARCHAR(10) NOT NULL,
+	total_before BIGINT NOT NULL,
+	total_after BIGINT NOT NULL,
+	courses_changed INTEGER NOT NULL,
+	biggest_course BIGINT,
+	biggest_change BIGINT NOT NULL,
+	run_id BIGINT NOT NULL,
+	recorded_at DATETIME NOT NULL,
+	CONSTRAINT pk_etl_restatements PRIMARY KEY (id)
+);
+CREATE INDEX ix_etl_restatements_target_date ON etl_restatements (target_date, job_name);
+CREATE TABLE etl_watermarks (
+	name VARCHAR(50) NOT NULL,
+	source_max_id BIGINT NOT NULL,
+	overlap_from BIGINT NOT NULL,
+	overlap_rows BIGINT NOT NULL,
+	checked_at DATETIME NOT NULL,
+	reason TEXT,
+	CONSTRAINT pk_etl_watermarks PRIMARY KEY (name)
+);
 CREATE TABLE user_activity_etl (
 	id INTEGER NOT NULL,
 	moodle_course_id BIGINT NOT NULL,
