@@ -1,8 +1,9 @@
-"""Everything Dagster loads: assets, checks, jobs, schedules and the two databases. Wiring only."""
+"""Everything Dagster loads: assets, checks, jobs, schedules, sensors and the two databases. Wiring only."""
 
 import dagster as dg
 
 from lms_etl.activity import assets, automation, checks
+from lms_etl.alerts.sensors import alert_sensor
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse.warehouse import Warehouse
@@ -19,6 +20,7 @@ defs = dg.Definitions(
     ],
     jobs=automation.jobs,
     schedules=[automation.user_activity_schedule],
+    sensors=[alert_sensor],
     resources={"moodle": Moodle(current()), "warehouse": Warehouse(current())},
     executor=dg.in_process_executor,
 )
