@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from lms_etl.alerts import sensors
 from lms_etl.alerts.sensors import Cursor, alert_sensor
+from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse import registry
 from lms_etl.warehouse.tables import alerts, etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
@@ -17,6 +18,7 @@ from lms_etl_tests.alerts import troubled
 from lms_etl_tests.alerts.listeners import Mailbox, Webhook
 
 DAY = "2026-03-22"
+UNREACHABLE = "postgresql://etl:s3cretPass@127.0.0.1:9/lms"
 
 
 class Watched:
@@ -48,6 +50,14 @@ class Watched:
             self.cursor = context.cursor
         self.said = skipped.skip_message
         return self.said
+
+    def outage(self) -> DatabaseProblem:
+        """What a load says while the warehouse is away."""
+        try:
+            with self.warehouse.reading():
+                return DatabaseProblem("The warehouse is there.")
+        except DatabaseProblem as problem:
+            return problem
 
     def alerts(self) -> list[dict[str, Any]]:
         with self.warehouse.reading() as connection:
@@ -242,6 +252,39 @@ def test_more_runs_than_one_tick_reads_are_all_counted_in_their_order(
         watched.look()
     assert [row["count"] for row in watched.alerts()] == [3]
     assert [title.split(":")[0] for title in mail.titles] == ["[lms_etl] HIGH", "[lms_etl] RECOVERED"]
+
+
+def test_a_warehouse_that_is_away_is_told_directly_and_written_down_when_it_is_back(
+    watched: Watched, mail: Mailbox, hook: Webhook
+) -> None:
+    watched.look()
+    url = watched.warehouse.settings.warehouse_database_url
+    away = Warehouse(watched.warehouse.settings.model_copy(update={"warehouse_database_url": UNREACHABLE}))
+    there, watched.warehouse = watched.warehouse, away
+    mail.refuses = True
+    watched.look()
+    watched.run(views=watched.outage())
+    mail.refuses = False
+    for _ in range(2):
+        said = watched.look()
+    assert "Nothing can be recorded since" in said
+    assert "told json" in said
+    assert mail.titles == hook.titles == ["[lms_etl] CRITICAL: The warehouse cannot be used"]
+    assert "s3cretPass" not in mail.mails[0]["Text"] + said
+    watched.warehouse = there
+    assert there.settings.warehouse_database_url == url
+    watched.look()
+    assert [title.split(":")[0] for title in mail.titles[1:]] == ["[lms_etl] RECOVERED"]
+    [row] = watched.alerts()
+    assert (row["kind"], row["subject"], row["count"], row["told"], row["state"]) == (
+        "database_down",
+        "warehouse",
+        2,
+        1,
+        "resolved",
+    )
+    watched.look()
+    assert len(mail.mails) == len(hook.calls) == 2
 
 
 def test_an_unmigrated_warehouse_gives_a_reason_instead_of_an_error(

@@ -68,7 +68,7 @@ CREATE TABLE alerts (
 	told INTEGER NOT NULL COMMENT 'Messages made, the recovery note left out' DEFAULT '0',
 	first_seen_at DATETIME(6) NOT NULL COMMENT 'First event, UTC',
 	last_seen_at DATETIME(6) NOT NULL COMMENT 'Newest event, UTC',
-	last_told_at DATETIME(6) COMMENT 'Newest message, UTC',
+	last_told_at DATETIME(6) COMMENT 'Newest message, the recovery note left out, UTC',
 	resolved_at DATETIME(6) COMMENT 'When it was over, UTC',
 	CONSTRAINT pk_alerts PRIMARY KEY (id),
 	UNIQUE (open_key)

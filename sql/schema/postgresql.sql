@@ -131,7 +131,7 @@ COMMENT ON COLUMN alerts.swallowed IS 'Events since the last message';
 COMMENT ON COLUMN alerts.told IS 'Messages made, the recovery note left out';
 COMMENT ON COLUMN alerts.first_seen_at IS 'First event, UTC';
 COMMENT ON COLUMN alerts.last_seen_at IS 'Newest event, UTC';
-COMMENT ON COLUMN alerts.last_told_at IS 'Newest message, UTC';
+COMMENT ON COLUMN alerts.last_told_at IS 'Newest message, the recovery note left out, UTC';
 COMMENT ON COLUMN alerts.resolved_at IS 'When it was over, UTC';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
