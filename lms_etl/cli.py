@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from lms_etl.alerts.commands import app as alerts
+
 if TYPE_CHECKING:
     from lms_etl.settings import Settings
 
@@ -21,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(alerts, name="alerts")
 out = Console()
 err = Console(stderr=True)
 

@@ -1,10 +1,11 @@
-"""Everything Dagster loads: assets, checks, jobs, schedules and the two databases. Wiring only."""
+"""Everything Dagster loads: assets, checks, jobs, schedules, sensors and the two databases. Wiring only."""
 
 import dagster as dg
 
 from lms_etl import retention
 from lms_etl.activity import assets, automation, checks, late_sensor, requests, sync_checks, window_sensor
 from lms_etl.activity.umbrellas import warehouse_of_run
+from lms_etl.alerts.sensors import alert_sensor
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 
@@ -25,7 +26,7 @@ defs = dg.Definitions(
         automation.hourly_checks_schedule,
         retention.retention_schedule,
     ],
-    sensors=[requests.request_sensor, window_sensor.window_sensor, late_sensor.late_rows_sensor],
+    sensors=[requests.request_sensor, window_sensor.window_sensor, late_sensor.late_rows_sensor, alert_sensor],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,
 )

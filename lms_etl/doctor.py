@@ -1,6 +1,7 @@
 """`lms-etl doctor`: looks at settings, both databases and Dagster's storage, and says what to do about each finding."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,7 +16,7 @@ from lms_etl.settings import Settings
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse import tables
 from lms_etl.warehouse.schema import version
-from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl.warehouse.warehouse import SchemaError, Warehouse
 
 State = Literal["good", "doubtful", "wrong"]
 MARKS = {"good": "[green]✓[/]", "doubtful": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
@@ -45,7 +46,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Everything that is looked at; a database that cannot be reached ends its own part only."""
     findings: list[Finding] = []
-    for part in (_settings, _moodle, _warehouse, _dagster):
+    for part in (_settings, _moodle, _warehouse, _dagster, _alerts):
         findings += _guarded(part, settings)
     return findings
 
@@ -200,6 +201,22 @@ def _dagster(settings: Settings) -> Iterator[Finding]:
         yield Finding("Dagster", "good", f"instance in {home}")
     else:
         yield Finding("Dagster", "wrong", f"DAGSTER_HOME={home} has no dagster.yaml: copy the project's there")
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    from lms_etl.alerts.channels import parse
+    from lms_etl.alerts.commands import recent
+
+    channels = [channel.name for channel in parse(settings.alert_urls)]
+    if channels:
+        yield Finding("Alerts", "good", f"told to {', '.join(channels)}; try them with `lms-etl alerts test`")
+    else:
+        yield Finding("Alerts", "doubtful", "ALERT_URLS is not set: alerts are recorded, nobody is told")
+    with suppress(SchemaError):  # the warehouse's own findings say so already
+        for channel, state, number, _ in recent(settings, 1, still_open=True)[1]:
+            if state == "given_up":
+                advice = "see `lms-etl alerts list` for the reason"
+                yield Finding("Alerts", "doubtful", f"{number} messages to {channel} were given up: {advice}")
 
 
 def _utc(connection: sa.Connection, subject: str) -> Finding:

@@ -14,6 +14,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AliasChoices, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lms_etl.alerts.rules import USUAL, Severity
+
+Severities = Annotated[dict[str, Severity], NoDecode]
+"""Severities by kind of alert."""
+
 Roles = Annotated[tuple[int | str, ...], NoDecode]
 """Moodle roles: ids, archetypes, or both."""
 
@@ -189,6 +194,33 @@ class Settings(BaseSettings):
         "warning and error leave it out.",
     )
 
+    alert_urls: str = variable(
+        "ALERT_URLS",
+        "",
+        "Where alerts go: apprise URLs (mail, Slack, Teams, webhook, ...), separated by commas or blanks.",
+        repr=False,
+    )
+    alert_threshold: Severity = variable("ALERT_THRESHOLD", "medium", "The least severity that is told.")
+    alert_cooldown_minutes: int = variable(
+        "ALERT_COOLDOWN_MINUTES",
+        60,
+        "Minutes without a second message about the same kind and subject; doubled after each message.",
+        ge=5,
+        le=1440,
+    )
+    alert_severities: Severities = variable(
+        "ALERT_SEVERITIES", {}, "Severities that differ from the usual, as check_warned=low,tick_failed=critical."
+    )
+    alert_stale_minutes: int = variable(
+        "ALERT_STALE_MINUTES", 30, "Minutes without a sign of life after which a run counts as dead.", ge=1
+    )
+    alert_send_attempts: int = variable(
+        "ALERT_SEND_ATTEMPTS", 20, "Attempts to send a message to one channel before it is given up.", ge=1, le=100
+    )
+    ui_url: str = variable(
+        "LMS_ETL_UI_URL", "", "Address of the Dagster UI for links in messages, such as https://etl.example.org."
+    )
+
     _demo: bool = PrivateAttr(default=False)
 
     @field_validator("student_roles", "teacher_roles", mode="before")
@@ -199,6 +231,27 @@ class Settings(BaseSettings):
         if not any(roles):
             raise ValueError("it names no role; write ids or archetypes such as 5,student")
         return tuple(role for role in roles if role != "")
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _known_channels(cls, value: str) -> str:
+        if value.strip():
+            from lms_etl.alerts.channels import parse
+
+            parse(value)
+        return value
+
+    @field_validator("alert_severities", mode="before")
+    @classmethod
+    def _split_severities(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        written = (pair.partition("=") for pair in value.split(",") if pair.strip())
+        pairs = {kind.strip(): severity.strip() for kind, _, severity in written}
+        unknown = sorted(set(pairs) - set(USUAL))
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no kind of alert; the kinds are {', '.join(USUAL)}")
+        return pairs
 
     @field_validator("timezone")
     @classmethod
@@ -258,6 +311,10 @@ def variable_name(field: str) -> str:
 def _complaint(line: Any) -> str:
     location = str(line["loc"][0])
     name = variable_name(location) if location in Settings.model_fields else location.upper()
+    if name in {
+        variable_name(field) for field, info in Settings.model_fields.items() if not info.repr
+    }:  # holds secrets
+        return f"{name} cannot be used: {line['msg'].removeprefix('Value error, ')}."
     return (
         f"{name}={os.environ.get(name, line['input'])!r} cannot be used: {line['msg'].removeprefix('Value error, ')}."
     )

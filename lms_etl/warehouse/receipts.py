@@ -137,3 +137,14 @@ def newest_source_id(connection: sa.Connection, job: str) -> int | None:
     return connection.execute(
         sa.select(sa.func.max(receipts.c.source_max_id)).where(receipts.c.job_name == job)
     ).scalar()
+
+
+def complete_through(connection: sa.Connection, job: str) -> date | None:
+    """The last day before the first gap: every day from the first loaded one to it is loaded. None before any load."""
+    query = sa.select(receipts.c.target_date).where(receipts.c.job_name == job, receipts.c.run_id.is_not(None))
+    newest: date | None = None
+    for (day,) in connection.execute(query.order_by(receipts.c.target_date)):
+        if newest is not None and (day - newest).days > 1:
+            break
+        newest = day
+    return newest

@@ -16,6 +16,7 @@ from lms_etl.warehouse import reference, schema, tables
 from lms_etl.warehouse.warehouse import SchemaError, Warehouse
 from lms_etl_tests.warehouse.rows import load, runs, views_of, warehouse_at
 
+ALERTS = {"alerts", "alert_events", "alert_messages", "alert_deliveries"}
 DOCUMENTED = {
     "activity_counts_etl",
     "user_counts_etl",
@@ -25,7 +26,7 @@ DOCUMENTED = {
     "etl_days",
     "etl_watermarks",
     "etl_restatements",
-}
+} | ALERTS
 COLUMNS = [column for table in tables.metadata.sorted_tables for column in table.columns]
 
 

@@ -17,6 +17,64 @@ CREATE TABLE activity_counts_etl (
 	CONSTRAINT pk_activity_counts_etl PRIMARY KEY (id),
 	CONSTRAINT unique_course_date UNIQUE (extraction_date, courseid)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Views of one course on one local day, only courses with a view';
+CREATE TABLE alert_deliveries (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	message_id BIGINT NOT NULL COMMENT 'alert_messages.id',
+	alert_id BIGINT NOT NULL COMMENT 'alerts.id',
+	channel VARCHAR(80) NOT NULL COMMENT 'Name of the channel, without its secrets',
+	state VARCHAR(10) NOT NULL COMMENT 'waiting, sent or given_up',
+	attempts INTEGER NOT NULL COMMENT 'How often it was tried' DEFAULT '0',
+	next_at DATETIME(6) NOT NULL COMMENT 'Not before this moment, UTC',
+	sending_at DATETIME(6) COMMENT 'When the newest attempt began, UTC',
+	sent_at DATETIME(6) COMMENT 'When the channel accepted it, UTC',
+	last_error LONGTEXT COMMENT 'Why the newest attempt failed',
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (id),
+	CONSTRAINT unique_message_channel UNIQUE (message_id, channel)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='One message to one channel: a channel that is down delays only itself';
+CREATE INDEX ix_alert_deliveries_state ON alert_deliveries (state, next_at);
+CREATE TABLE alert_events (
+	event_key VARCHAR(171) NOT NULL COMMENT 'Names the event: run, check, tick or day',
+	alert_id BIGINT NOT NULL COMMENT 'alerts.id that counted it',
+	seen_at DATETIME(6) NOT NULL COMMENT 'UTC',
+	CONSTRAINT pk_alert_events PRIMARY KEY (event_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Events that an alert has counted, so that looking at one again changes nothing';
+CREATE TABLE alert_messages (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	message_key VARCHAR(60) NOT NULL COMMENT 'alert:number:kind',
+	alert_id BIGINT NOT NULL COMMENT 'alerts.id',
+	kind VARCHAR(10) NOT NULL COMMENT 'raised, again or recovered',
+	severity VARCHAR(10) NOT NULL COMMENT 'low, medium, high or critical',
+	title LONGTEXT NOT NULL COMMENT 'Subject line',
+	body LONGTEXT NOT NULL COMMENT 'Text',
+	created_at DATETIME(6) NOT NULL COMMENT 'UTC',
+	CONSTRAINT pk_alert_messages PRIMARY KEY (id),
+	UNIQUE (message_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Messages to be sent, written in the transaction that decides to tell';
+CREATE INDEX ix_alert_messages_alert_id ON alert_messages (alert_id);
+CREATE TABLE alerts (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	kind VARCHAR(20) NOT NULL COMMENT 'run_failed, check_failed, day_missed, ...',
+	subject VARCHAR(150) NOT NULL COMMENT 'What it is about; the cooldown is kept for each',
+	open_key VARCHAR(171) COMMENT 'kind:subject while open, else NULL',
+	thing LONGTEXT NOT NULL COMMENT 'What has to go well for it to end: job, check, sensor, tables',
+	days LONGTEXT COMMENT 'Days still to be mended, as first/last or day, separated by blanks',
+	severity VARCHAR(10) NOT NULL COMMENT 'low, medium, high or critical',
+	state VARCHAR(10) NOT NULL COMMENT 'open or resolved',
+	title LONGTEXT NOT NULL COMMENT 'One line: what happened',
+	detail LONGTEXT NOT NULL COMMENT 'The newest event''s reason, without secrets and values of rows',
+	run_id VARCHAR(36) COMMENT 'Run in Dagster of the newest event',
+	count INTEGER NOT NULL COMMENT 'Events of this cause' DEFAULT '0',
+	swallowed INTEGER NOT NULL COMMENT 'Events since the last message' DEFAULT '0',
+	told INTEGER NOT NULL COMMENT 'Messages made, the recovery note left out' DEFAULT '0',
+	first_seen_at DATETIME(6) NOT NULL COMMENT 'First event, UTC',
+	last_seen_at DATETIME(6) NOT NULL COMMENT 'Newest event, UTC',
+	last_told_at DATETIME(6) COMMENT 'Newest message, the recovery note left out, UTC',
+	resolved_at DATETIME(6) COMMENT 'When it was over, UTC',
+	CONSTRAINT pk_alerts PRIMARY KEY (id),
+	UNIQUE (open_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='What went wrong, one row for each cause from its first event to its end';
+CREATE INDEX ix_alerts_kind_subject ON alerts (kind, subject);
+CREATE INDEX ix_alerts_state ON alerts (state);
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
 	id_number LONGTEXT COMMENT 'Course idnumber as text, may be empty',

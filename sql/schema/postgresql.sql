@@ -32,6 +32,107 @@ COMMENT ON COLUMN activity_counts_etl.student_views IS 'Views by the course''s s
 COMMENT ON COLUMN activity_counts_etl.extraction_date IS 'Local day of the site that the row is about';
 COMMENT ON COLUMN activity_counts_etl.created_at IS 'First loaded, UTC';
 COMMENT ON COLUMN activity_counts_etl.updated_at IS 'Last changed, UTC';
+CREATE TABLE alert_deliveries (
+	id BIGSERIAL NOT NULL,
+	message_id BIGINT NOT NULL,
+	alert_id BIGINT NOT NULL,
+	channel VARCHAR(80) NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	attempts INTEGER DEFAULT '0' NOT NULL,
+	next_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	sending_at TIMESTAMP WITHOUT TIME ZONE,
+	sent_at TIMESTAMP WITHOUT TIME ZONE,
+	last_error TEXT,
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (id),
+	CONSTRAINT unique_message_channel UNIQUE (message_id, channel)
+);
+CREATE INDEX ix_alert_deliveries_state ON alert_deliveries (state, next_at);
+COMMENT ON TABLE alert_deliveries IS 'One message to one channel: a channel that is down delays only itself';
+COMMENT ON COLUMN alert_deliveries.id IS 'Number of the row';
+COMMENT ON COLUMN alert_deliveries.message_id IS 'alert_messages.id';
+COMMENT ON COLUMN alert_deliveries.alert_id IS 'alerts.id';
+COMMENT ON COLUMN alert_deliveries.channel IS 'Name of the channel, without its secrets';
+COMMENT ON COLUMN alert_deliveries.state IS 'waiting, sent or given_up';
+COMMENT ON COLUMN alert_deliveries.attempts IS 'How often it was tried';
+COMMENT ON COLUMN alert_deliveries.next_at IS 'Not before this moment, UTC';
+COMMENT ON COLUMN alert_deliveries.sending_at IS 'When the newest attempt began, UTC';
+COMMENT ON COLUMN alert_deliveries.sent_at IS 'When the channel accepted it, UTC';
+COMMENT ON COLUMN alert_deliveries.last_error IS 'Why the newest attempt failed';
+CREATE TABLE alert_events (
+	event_key VARCHAR(171) NOT NULL,
+	alert_id BIGINT NOT NULL,
+	seen_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	CONSTRAINT pk_alert_events PRIMARY KEY (event_key)
+);
+COMMENT ON TABLE alert_events IS 'Events that an alert has counted, so that looking at one again changes nothing';
+COMMENT ON COLUMN alert_events.event_key IS 'Names the event: run, check, tick or day';
+COMMENT ON COLUMN alert_events.alert_id IS 'alerts.id that counted it';
+COMMENT ON COLUMN alert_events.seen_at IS 'UTC';
+CREATE TABLE alert_messages (
+	id BIGSERIAL NOT NULL,
+	message_key VARCHAR(60) NOT NULL,
+	alert_id BIGINT NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	severity VARCHAR(10) NOT NULL,
+	title TEXT NOT NULL,
+	body TEXT NOT NULL,
+	created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	CONSTRAINT pk_alert_messages PRIMARY KEY (id),
+	UNIQUE (message_key)
+);
+CREATE INDEX ix_alert_messages_alert_id ON alert_messages (alert_id);
+COMMENT ON TABLE alert_messages IS 'Messages to be sent, written in the transaction that decides to tell';
+COMMENT ON COLUMN alert_messages.id IS 'Number of the row';
+COMMENT ON COLUMN alert_messages.message_key IS 'alert:number:kind';
+COMMENT ON COLUMN alert_messages.alert_id IS 'alerts.id';
+COMMENT ON COLUMN alert_messages.kind IS 'raised, again or recovered';
+COMMENT ON COLUMN alert_messages.severity IS 'low, medium, high or critical';
+COMMENT ON COLUMN alert_messages.title IS 'Subject line';
+COMMENT ON COLUMN alert_messages.body IS 'Text';
+COMMENT ON COLUMN alert_messages.created_at IS 'UTC';
+CREATE TABLE alerts (
+	id BIGSERIAL NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	subject VARCHAR(150) NOT NULL,
+	open_key VARCHAR(171),
+	thing TEXT NOT NULL,
+	days TEXT,
+	severity VARCHAR(10) NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	title TEXT NOT NULL,
+	detail TEXT NOT NULL,
+	run_id VARCHAR(36),
+	count INTEGER DEFAULT '0' NOT NULL,
+	swallowed INTEGER DEFAULT '0' NOT NULL,
+	told INTEGER DEFAULT '0' NOT NULL,
+	first_seen_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	last_seen_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	last_told_at TIMESTAMP WITHOUT TIME ZONE,
+	resolved_at TIMESTAMP WITHOUT TIME ZONE,
+	CONSTRAINT pk_alerts PRIMARY KEY (id),
+	UNIQUE (open_key)
+);
+CREATE INDEX ix_alerts_kind_subject ON alerts (kind, subject);
+CREATE INDEX ix_alerts_state ON alerts (state);
+COMMENT ON TABLE alerts IS 'What went wrong, one row for each cause from its first event to its end';
+COMMENT ON COLUMN alerts.id IS 'Number of the row';
+COMMENT ON COLUMN alerts.kind IS 'run_failed, check_failed, day_missed, ...';
+COMMENT ON COLUMN alerts.subject IS 'What it is about; the cooldown is kept for each';
+COMMENT ON COLUMN alerts.open_key IS 'kind:subject while open, else NULL';
+COMMENT ON COLUMN alerts.thing IS 'What has to go well for it to end: job, check, sensor, tables';
+COMMENT ON COLUMN alerts.days IS 'Days still to be mended, as first/last or day, separated by blanks';
+COMMENT ON COLUMN alerts.severity IS 'low, medium, high or critical';
+COMMENT ON COLUMN alerts.state IS 'open or resolved';
+COMMENT ON COLUMN alerts.title IS 'One line: what happened';
+COMMENT ON COLUMN alerts.detail IS 'The newest event''s reason, without secrets and values of rows';
+COMMENT ON COLUMN alerts.run_id IS 'Run in Dagster of the newest event';
+COMMENT ON COLUMN alerts.count IS 'Events of this cause';
+COMMENT ON COLUMN alerts.swallowed IS 'Events since the last message';
+COMMENT ON COLUMN alerts.told IS 'Messages made, the recovery note left out';
+COMMENT ON COLUMN alerts.first_seen_at IS 'First event, UTC';
+COMMENT ON COLUMN alerts.last_seen_at IS 'Newest event, UTC';
+COMMENT ON COLUMN alerts.last_told_at IS 'Newest message, the recovery note left out, UTC';
+COMMENT ON COLUMN alerts.resolved_at IS 'When it was over, UTC';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
 	id_number TEXT,

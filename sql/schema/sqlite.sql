@@ -17,6 +17,64 @@ CREATE TABLE activity_counts_etl (
 	CONSTRAINT pk_activity_counts_etl PRIMARY KEY (id),
 	CONSTRAINT unique_course_date UNIQUE (extraction_date, courseid)
 );
+CREATE TABLE alert_deliveries (
+	id INTEGER NOT NULL,
+	message_id BIGINT NOT NULL,
+	alert_id BIGINT NOT NULL,
+	channel VARCHAR(80) NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	attempts INTEGER DEFAULT '0' NOT NULL,
+	next_at DATETIME NOT NULL,
+	sending_at DATETIME,
+	sent_at DATETIME,
+	last_error TEXT,
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (id),
+	CONSTRAINT unique_message_channel UNIQUE (message_id, channel)
+);
+CREATE INDEX ix_alert_deliveries_state ON alert_deliveries (state, next_at);
+CREATE TABLE alert_events (
+	event_key VARCHAR(171) NOT NULL,
+	alert_id BIGINT NOT NULL,
+	seen_at DATETIME NOT NULL,
+	CONSTRAINT pk_alert_events PRIMARY KEY (event_key)
+);
+CREATE TABLE alert_messages (
+	id INTEGER NOT NULL,
+	message_key VARCHAR(60) NOT NULL,
+	alert_id BIGINT NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	severity VARCHAR(10) NOT NULL,
+	title TEXT NOT NULL,
+	body TEXT NOT NULL,
+	created_at DATETIME NOT NULL,
+	CONSTRAINT pk_alert_messages PRIMARY KEY (id),
+	UNIQUE (message_key)
+);
+CREATE INDEX ix_alert_messages_alert_id ON alert_messages (alert_id);
+CREATE TABLE alerts (
+	id INTEGER NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	subject VARCHAR(150) NOT NULL,
+	open_key VARCHAR(171),
+	thing TEXT NOT NULL,
+	days TEXT,
+	severity VARCHAR(10) NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	title TEXT NOT NULL,
+	detail TEXT NOT NULL,
+	run_id VARCHAR(36),
+	count INTEGER DEFAULT '0' NOT NULL,
+	swallowed INTEGER DEFAULT '0' NOT NULL,
+	told INTEGER DEFAULT '0' NOT NULL,
+	first_seen_at DATETIME NOT NULL,
+	last_seen_at DATETIME NOT NULL,
+	last_told_at DATETIME,
+	resolved_at DATETIME,
+	CONSTRAINT pk_alerts PRIMARY KEY (id),
+	UNIQUE (open_key)
+);
+CREATE INDEX ix_alerts_kind_subject ON alerts (kind, subject);
+CREATE INDEX ix_alerts_state ON alerts (state);
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
 	id_number TEXT,
