@@ -94,7 +94,8 @@ def writing_engine(url: str, setting: str) -> sa.Engine:
     )
     postgresql = parsed.drivername.startswith("postgresql")
     # Old MySQL servers are set up to cut values to fit; our sessions say what they want, whatever the server's mode.
-    mysql = "set session time_zone = '+00:00', session sql_mode = 'STRICT_ALL_TABLES'"
+    # A session that only holds a lock is quiet for as long as its run takes.
+    mysql = "set session time_zone = '+00:00', session sql_mode = 'STRICT_ALL_TABLES', session wait_timeout = 28800"
     _on_connect(engine, "set timezone = 'UTC'" if postgresql else mysql)
     return engine
 

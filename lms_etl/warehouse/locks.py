@@ -41,10 +41,12 @@ def locked(connection: sa.Connection, name: str, wait: float = 0) -> Iterator[No
     try:
         yield
     finally:
-        if not connection.invalidated:
-            connection.rollback()
-            connection.execute(sa.text(give), {"key": key})
-            connection.commit()
+        # A connection that broke has let go of its lock already; that must not hide how the block ended.
+        with suppress(sa.exc.DBAPIError):
+            if not connection.invalidated:
+                connection.rollback()
+                connection.execute(sa.text(give), {"key": key})
+                connection.commit()
 
 
 def is_free(connection: sa.Connection, name: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.warehouse import queue, registry, tables, umbrella
+from lms_etl.warehouse import queue, registry, schema, tables, umbrella
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.umbrella import held
@@ -264,6 +264,19 @@ def state(warehouse: Warehouse, number: int) -> tuple[int, bool, bool, str | Non
     with warehouse.reading() as connection:
         status, begun, ended, error = connection.execute(query, {"id": number}).one()
     return status, begun is not None, ended is not None, error
+
+
+def test_a_lock_whose_connection_broke_does_not_fail_the_run(postgres_url: str) -> None:
+    others = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> "
+    with warehouse_at(postgres_url) as warehouse:
+        schema.migrate(warehouse)
+        with held(warehouse, "pipeline", DAY, CALLER) as row:
+            with warehouse_at(postgres_url) as other, other.reading() as connection:
+                connection.execute(sa.text(others + "pg_backend_pid()"))
+            warehouse.engine.dispose()
+            row.done = 4
+            row.close("SUCCESS")
+        assert [run["status"] for run in runs(warehouse)] == ["SUCCESS"]
 
 
 def test_every_job_that_can_be_requested_knows_its_steps() -> None:
