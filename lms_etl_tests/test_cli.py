@@ -79,6 +79,9 @@ def test_the_documented_actions_from_an_empty_warehouse_to_the_report(shell: She
     scheduler = said(shell("user_activity_etl", "scheduler_data"))
     assert "user_activity 2026-03-22" in scheduler
     assert "yesterday:" in scheduler
+    page = said(shell("window", "--days", "400"))
+    assert re.search(rf"{DAY} late 20\d\d-\d\d-\d\d \d\d:\d\d -\d+:\d\d \d+ loaded late by force", page), page
+    assert "0 met, 1 late, 0 missed; times of the site (UTC)" in page
 
 
 def test_a_backfill_resumes_where_it_stopped_and_force_loads_again(shell: Shell) -> None:
@@ -137,7 +140,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root
     ).stdout
-    for command in ("demo", "dev", "migrate", "doctor", "backfill", "user_activity_etl"):
+    for command in ("demo", "dev", "migrate", "doctor", "backfill", "window", "user_activity_etl"):
         assert command in printed
     assert "heavy: []" in printed
 

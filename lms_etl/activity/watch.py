@@ -14,7 +14,7 @@ from lms_etl.activity.window import Seen
 from lms_etl.day_runs import AUTOMATIC, FINISHING_STEP, TRIGGER_TAG
 from lms_etl.days import last_complete_day
 from lms_etl.runs import DAILY
-from lms_etl.warehouse import receipts, registry
+from lms_etl.warehouse import queue, receipts, registry
 from lms_etl.warehouse.tables import etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
 
@@ -64,27 +64,35 @@ class Watch:
             return []
         with self.warehouse.reading() as connection:
             found = receipts.between(connection, FINISHING_STEP, days[0], days[-1])
-        return [self._seen(day, found.get(day)) for day in days]
+        failed = self.failures(PARTITION_TAG, [day for day in days if day not in found], AUTOMATIC)
+        return [self._seen(day, found.get(day), failed.get(day, ())) for day in days]
 
-    def _seen(self, day: date, receipt: Any) -> Seen:
+    def _seen(self, day: date, receipt: Any, failed: tuple[datetime, ...]) -> Seen:
         if receipt is not None:
             return Seen(day, settled=receipt.state or "loaded")
-        failed = self.failures({PARTITION_TAG: day.isoformat()}, AUTOMATIC)
         return Seen(day, None, self.live_run([day]), failed, self._error(day) if failed else "")
 
-    def failures(self, tags: dict[str, str], triggers: Container[str | None]) -> tuple[datetime, ...]:
-        """When runs of the pipeline with these tags ended without a load, oldest first."""
-        records = self.instance.get_run_records(dg.RunsFilter(job_name=JOB, tags=tags), limit=100)
-        ended = [
-            record.end_time or record.update_timestamp.timestamp()
-            for record in records
-            if record.dagster_run.is_finished and record.dagster_run.tags.get(TRIGGER_TAG) in triggers
-        ]
-        return tuple(datetime.fromtimestamp(seconds, tz=UTC) for seconds in sorted(ended))
+    def failures(
+        self, tag: str, days: Sequence[date], triggers: Container[str | None]
+    ) -> dict[date, tuple[datetime, ...]]:
+        """When runs of the pipeline whose tag names one of the days ended without loading it, oldest first."""
+        if not days:
+            return {}
+        asked = dg.RunsFilter(job_name=JOB, tags={tag: [day.isoformat() for day in days]})
+        ended: dict[date, list[float]] = {}
+        for record in self.instance.get_run_records(asked, limit=1000):
+            tags = record.dagster_run.tags
+            if record.dagster_run.is_finished and tags.get(TRIGGER_TAG) in triggers:
+                seconds = record.end_time or record.update_timestamp.timestamp()
+                ended.setdefault(date.fromisoformat(tags[tag]), []).append(seconds)
+        return {
+            day: tuple(datetime.fromtimestamp(each, tz=UTC) for each in sorted(seconds))
+            for day, seconds in ended.items()
+        }
 
-    def runs_of(self, tags: dict[str, str]) -> int:
-        """How many runs of the pipeline Dagster knows with these tags. Their keys are used."""
-        return self.instance.get_runs_count(dg.RunsFilter(job_name=JOB, tags=tags))
+    def runs_of(self, tag: str, day: date) -> int:
+        """How many runs of the pipeline have the day in this tag. Their keys are used."""
+        return self.instance.get_runs_count(dg.RunsFilter(job_name=JOB, tags={tag: day.isoformat()}))
 
     def _error(self, day: date) -> str:
         runs = etl_job_runs.c
@@ -98,7 +106,7 @@ class Watch:
         for run in self._unfinished_runs:
             if any(_is_about(run.tags, day.isoformat()) for day in days):
                 return f"run {run.run_id[:8]}"
-        keys = {f"{job}:{day}": job for day in days for job in ("pipeline", *DAILY)}
+        keys = {f"{job}:{day}": job for day in days for job in (*queue.JOBS, *DAILY)}
         for key, status, number in self._live_rows:
             if key in keys:
                 return f"registry run {number} ({keys[key]}, {status})"
@@ -117,12 +125,15 @@ class Watch:
         with self.warehouse.reading() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
-    def record_miss(self, day: date, reason: str) -> None:
-        """Notes the miss once, in the day's receipt and as a row of the registry."""
+    def record_misses(self, reasons: dict[date, str]) -> None:
+        """Notes each missed day once, in its receipt and as a row of the registry."""
+        if not reasons:
+            return
+        now, caller = registry.utc_now(), registry.Caller("sensor", late=True)
         with self.warehouse.writing() as connection:
-            if receipts.record_miss(connection, FINISHING_STEP, day, registry.utc_now(), reason):
-                caller = registry.Caller("sensor", late=True)
-                registry.close_without_load(connection, FINISHING_STEP, day, caller, "MISSED", reason)
+            for day, reason in reasons.items():
+                if receipts.record_miss(connection, FINISHING_STEP, day, now, reason):
+                    registry.close_without_load(connection, FINISHING_STEP, day, caller, "MISSED", reason)
 
     def missed_days(self) -> list[date]:
         """Days whose window was missed and that are not loaded since, oldest first."""

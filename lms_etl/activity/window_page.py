@@ -42,7 +42,7 @@ def show(out: Console, settings: Settings, days: int) -> None:
     out.print(table)
     counted = {state: sum(line.state == state for line in found) for state in ("met", "late", "missed")}
     told = ", ".join(f"{number} {state}" for state, number in counted.items())
-    out.print(f"{told}; times of the site ({settings.timezone}), margin in hours:minutes", highlight=False)
+    out.print(f"{told}; times of the site ({settings.timezone}), margin in h:mm", highlight=False)
 
 
 def lines(warehouse: Warehouse, now: datetime, days: int) -> list[Line]:

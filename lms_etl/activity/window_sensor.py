@@ -58,23 +58,25 @@ def see_to_days(watch: Watch, rules: Rules, first: date) -> tuple[list[str], lis
     last = min(last_complete_day(watch.zone), first + timedelta(days=DAYS_PER_TICK - 1))
     told: list[str] = []
     requests: list[dg.RunRequest] = []
+    misses: dict[date, str] = {}
     settled = first - timedelta(days=1)
     for seen in watch.seen(list(each_day(first, last))):
         step = judge(seen, watch.zone, clock.now(), rules)
         if step.action == "miss":
-            watch.record_miss(seen.day, step.told)
+            misses[seen.day] = step.told
         if step.action == "start":
             requests.append(day_request(watch, seen.day, step))
         if step.action in ("settled", "miss") and settled == seen.day - timedelta(days=1):
             settled = seen.day
         if step.action != "settled":
             told.append(step.told)
+    watch.record_misses(misses)
     return told, requests, settled
 
 
 def day_request(watch: Watch, day: date, step: Step) -> dg.RunRequest:
     """The run of one day. Its key has the number of the run: a key that was used once would be dropped for ever."""
-    number = 1 + watch.runs_of({PARTITION_TAG: day.isoformat()})
+    number = 1 + watch.runs_of(PARTITION_TAG, day)
     return dg.RunRequest(
         run_key=f"{day}/{number}/{step.reason}",
         partition_key=day.isoformat(),
@@ -89,7 +91,7 @@ def see_to_missed_days(watch: Watch, rules: Rules) -> tuple[list[str], list[dg.R
     if stretch is None:
         return [], []
     live = watch.live_run(list(each_day(*stretch)))
-    failed = watch.failures({CATCH_UP_TAG: stretch[0].isoformat()}, ("backfill",))
+    failed = watch.failures(CATCH_UP_TAG, stretch[:1], ("backfill",)).get(stretch[0], ())
     step = catch_up(missed, live, failed, watch.zone, clock.now(), rules)
     return ([], [range_request(watch, stretch, step)]) if step.action == "start" else ([step.told], [])
 
@@ -97,7 +99,7 @@ def see_to_missed_days(watch: Watch, rules: Rules) -> tuple[list[str], list[dg.R
 def range_request(watch: Watch, stretch: Sequence[date], step: Step) -> dg.RunRequest:
     """One backfill over a range of days; those that were loaded meanwhile are left out."""
     first, last = (day.isoformat() for day in stretch)
-    number = 1 + watch.runs_of({CATCH_UP_TAG: first})
+    number = 1 + watch.runs_of(CATCH_UP_TAG, stretch[0])
     tags = {TRIGGER_TAG: "backfill", REASON_TAG: step.told, CATCH_UP_TAG: first, FIRST_TAG: first, LAST_TAG: last}
     config = {"ops": {name: {"config": {"skip_loaded": True}} for name in DAILY}}
     return dg.RunRequest(run_key=f"{first}/{last}/{number}/{step.reason}", run_config=config, tags=tags)

@@ -145,6 +145,7 @@ def farewell(settings: Settings) -> Panel:
             "the Dagster UI on this data: http://127.0.0.1:3000",
         ),
         (f"{command} user_activity_etl status", "the last run of each step"),
+        (f"{command} window", "whether each day was loaded in time"),
         (f"{command} doctor", "a look at both databases"),
         (
             f"{command} backfill --from {settings.start_date} --to {settings.start_date + timedelta(days=6)} --force",
