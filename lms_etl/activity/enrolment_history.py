@@ -18,8 +18,8 @@ class EnrolmentHistory:
     """Roles in courses at any moment from the first event on. Frames as `sources.moodle.RoleHistory` has them.
 
     A person counts once however often a role is assigned. Where a course's events contradict what Moodle has now, its
-    past cannot be told: somebody lost a role without an event (their account was deleted), or has a role of which no
-    event tells (the log was off). Such a course keeps its present numbers with the basis `current`.
+    past cannot be told: somebody lost a role without an event, or has a role of which no event tells, because the log
+    was off or the table was changed by hand. Such a course keeps its present numbers with the basis `current`.
     """
 
     def __init__(self, holders: pd.DataFrame, events: pd.DataFrame) -> None:

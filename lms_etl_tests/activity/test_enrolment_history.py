@@ -117,7 +117,7 @@ def test_an_event_that_is_missing_never_makes_a_course_pretend(
 
 
 def test_a_role_lost_without_an_event_makes_the_days_before_it_was_given_current() -> None:
-    """As when Moodle deletes an account: the log tells that ben came, and not that he went."""
+    """As when somebody empties a table by hand: the log tells that ben came, and not that he went."""
     events = frame([(2, 10, 100, 1, 1, 0), (2, 11, 200, 1, 1, 0), (3, 11, 200, 1, 1, 0)], EVENTS)
     history = EnrolmentHistory(frame([(2, 10, 100, 1, 0), (3, 11, 200, 1, 0)], HOLDERS), events)
     assert history.at(201).to_dict("records") == [
