@@ -123,7 +123,8 @@ def test_the_replay_equals_the_roles_counted_forwards_through_the_log(reader_url
         for course, user, role, action, moment in log:
             if moment < end and user not in gone and role in (3, 4, 5):
                 held[course, user, role] += 1 if action == "assigned" else -1
-        told = {row.courseid: (row.num_students, row.num_teachers) for row in history.at(end).itertuples()}
+        then = history.at(end)
+        told = dict(zip(then["courseid"], zip(then["num_students"], then["num_teachers"], strict=True), strict=True))
         for course in set(told) - {22}:
             students = {user for place, user, role in +held if place == course and role == 5}
             teachers = {user for place, user, role in +held if place == course and role in (3, 4)}
