@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.warehouse.tables import SCHEMA_VERSION
+from lms_etl.warehouse import tables
 from lms_etl_tests.activity.conftest import fill
 from lms_etl_tests.site import Site
 
@@ -158,7 +158,7 @@ def test_a_source_that_is_down_is_told_in_one_line_and_recorded(shell: Shell) ->
 def test_doctor_finds_a_healthy_set_up_healthy_and_names_what_is_not(shell: Shell) -> None:
     before = shell("doctor")
     assert before.returncode == 1
-    assert f"✗ Schema: version none, {SCHEMA_VERSION} is needed: run `lms-etl migrate`" in said(before)
+    assert f"✗ Schema: version none, {tables.SCHEMA_VERSION} is needed: run `lms-etl migrate`" in said(before)
     shell("migrate")
     healthy = shell("doctor")
     assert healthy.returncode == 0, said(healthy)

@@ -478,6 +478,9 @@ def every_method(moodle: Moodle, site: Site) -> list[tuple[str, Any]]:
         "reported_courses": moodle.reported_courses,
         "categories": moodle.categories,
         "log_end": moodle.log_end,
+        "role_history": lambda: moodle.role_history(0),
+        "look_at_log": lambda: moodle.look_at_log(0, 0, 100, day.end),
+        "log_rows": lambda: moodle.log_rows([day]),
     }
     public = {name for name, value in vars(Moodle).items() if callable(value) and not name.startswith("_")}
     assert set(asked) == public - {"reading"}

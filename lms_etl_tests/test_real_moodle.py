@@ -5,6 +5,7 @@ The dump and its truth are not part of the repository; without them these tests 
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.activity import report
+from lms_etl.activity.enrolment_history import EnrolmentHistory
 from lms_etl.days import each_day, local_day
 from lms_etl.settings import Settings
 from lms_etl.sources.moodle import VIEWS, Moodle
@@ -22,6 +24,10 @@ from lms_etl_tests.test_cli import Shell, said
 
 MOODLE = Path(__file__).parent.parent.parent / "shared" / "moodle"
 FIRST, LAST = "2026-03-22", "2026-03-28"
+ROLE_LOG = """
+    select contextinstanceid, relateduserid, objectid, action, timecreated
+    from mdl_logstore_standard_log where eventname like '%role%assigned' and contextlevel = 50 order by id
+"""
 pytestmark = pytest.mark.skipif(
     not MOODLE.is_dir(), reason="../shared/moodle, the real dump and its truth, is not here"
 )
@@ -66,22 +72,63 @@ def statements(dump: Iterator[str]) -> Iterator[str]:
 def test_the_merged_week_equals_the_truth_cell_for_cell(
     reader_url: str, new_database: Callable[[str], str], tmp_path: Path
 ) -> None:
+    """The truth counts the people of the dump on every day, as a load without a replay does."""
     expected = [tuple(row.values()) for row in truth("merged_zero_filled.csv")]
+    for dialect in ("postgresql", "mariadb", "sqlite"):
+        target = new_database(dialect)
+        found = backfilled(reader_url, target, tmp_path / dialect, LMS_ETL_REPLAY_ENROLMENTS="false")
+        assert found == expected, dialect
+
+
+def test_the_replay_changes_only_the_people_of_two_courses_before_some_left(
+    reader_url: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """On 25 March, 11:00, two students left course 9 and five left course 10; all else is as in the truth."""
+    expected = [list(row.values()) for row in truth("merged_zero_filled.csv")]
+    for row in expected:
+        left = {"9": 2, "10": 5}.get(str(row[1]), 0) if str(row[0]) < "2026-03-25" else 0
+        row[5] = str(int(str(row[5])) + left)
+    assert backfilled(reader_url, sqlite_url, tmp_path) == [tuple(row) for row in expected]
+
+
+def backfilled(source: str, target: str, home: Path, **variables: str) -> list[tuple[str, ...]]:
+    """The rows of the week that the command line loads, with the truth's columns."""
     columns = (
         "extraction_date", "moodle_course_id", "course_shortname", "course_name", "course_id",
         "num_students", "num_teachers", *VIEWS,
     )  # fmt: skip
-    for dialect in ("postgresql", "mariadb", "sqlite"):
-        target = new_database(dialect)
-        shell = Shell(reader_url, target, tmp_path / dialect, LMS_ETL_TIMEZONE="Asia/Jakarta")
-        assert shell("migrate").returncode == 0
-        result = shell("backfill", "--from", FIRST, "--to", LAST)
-        assert result.returncode == 0, said(result)
-        warehouse = Warehouse(Settings(warehouse_database_url=target))
-        frame = warehouse.frame(tables.user_activity).sort_values(["extraction_date", "moodle_course_id"])
-        found = [tuple(map(str, row)) for row in frame[list(columns)].itertuples(index=False)]
-        warehouse.engine.dispose()
-        assert found == expected, dialect
+    shell = Shell(source, target, home, LMS_ETL_TIMEZONE="Asia/Jakarta", **variables)
+    assert shell("migrate").returncode == 0
+    result = shell("backfill", "--from", FIRST, "--to", LAST)
+    assert result.returncode == 0, said(result)
+    warehouse = Warehouse(Settings(warehouse_database_url=target))
+    frame = warehouse.frame(tables.user_activity).sort_values(["extraction_date", "moodle_course_id"])
+    warehouse.engine.dispose()
+    return [tuple(map(str, row)) for row in frame[list(columns)].itertuples(index=False)]
+
+
+def test_the_replay_equals_the_roles_counted_forwards_through_the_log(reader_url: str) -> None:
+    """Every course that still exists, but 22: the dump has its people and not the log of the restore that made it."""
+    settings = Settings(moodle_database_url=reader_url, timezone="Asia/Jakarta")
+    moodle = Moodle(settings)
+    roles = moodle.role_history(since=0)
+    with moodle.reading() as connection:
+        log = connection.execute(sa.text(ROLE_LOG)).all()
+        gone = set(connection.execute(sa.text("select id from mdl_user where deleted = 1")).scalars())
+    moodle.engine.dispose()
+    history = EnrolmentHistory(roles.holders, roles.events)
+    for date in each_day(local_day_of(FIRST), local_day_of(LAST)):
+        end = local_day(date, settings.zone).end
+        held: Counter[tuple[int, int, int]] = Counter()
+        for course, user, role, action, moment in log:
+            if moment < end and user not in gone and role in (3, 4, 5):
+                held[course, user, role] += 1 if action == "assigned" else -1
+        then = history.at(end)
+        told = dict(zip(then["courseid"], zip(then["num_students"], then["num_teachers"], strict=True), strict=True))
+        for course in set(told) - {22}:
+            students = {user for place, user, role in +held if place == course and role == 5}
+            teachers = {user for place, user, role in +held if place == course and role in (3, 4)}
+            assert told[course] == (len(students), len(teachers)), (date, course)
 
 
 def views_by_day(url: str, zone: str, **options: bool) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -4,12 +4,15 @@ Moodle keeps no past of its roles, but its log tells each role that was given or
 moment gives the roles of that moment.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
+COLUMNS = ("courseid", "num_students", "num_teachers", "assignments", "basis")
 _KINDS = ("anybody", "student", "teacher")
 _NEVER = -(2**62)
 
@@ -18,8 +21,8 @@ class EnrolmentHistory:
     """Roles in courses at any moment from the first event on. Frames as `sources.moodle.RoleHistory` has them.
 
     A person counts once however often a role is assigned. Where a course's events contradict what Moodle has now, its
-    past cannot be told: somebody lost a role without an event (their account was deleted), or has a role of which no
-    event tells (the log was off). Such a course keeps its present numbers with the basis `current`.
+    past cannot be told: somebody lost a role without an event, or has a role of which no event tells, because the log
+    was off or the table was changed by hand. Such a course keeps its present numbers with the basis `current`.
     """
 
     def __init__(self, holders: pd.DataFrame, events: pd.DataFrame) -> None:
@@ -35,6 +38,7 @@ class EnrolmentHistory:
         self.now = {kind: self._sums(self.holder, _of_kind(holders, kind)) for kind in _KINDS}
         self.changes = {kind: _of_kind(events, kind) * events["change_by"].to_numpy("int64") for kind in _KINDS}
         self.untold = self._contradicted(holders, events)
+        self.newest: tuple[tuple[int, int], dict[str, list[Any]]] = (-1, -1), {}
 
     def _sums(self, person: Ints, values: Ints) -> Ints:
         return np.bincount(person, weights=values, minlength=len(self.course)).astype("int64")
@@ -52,13 +56,20 @@ class EnrolmentHistory:
         _note(untold, self.course, person, times, steps, np.zeros(len(self.course), "int64"))
         return untold
 
-    def at(self, moment: int) -> pd.DataFrame:
+    def at(self, moment: int) -> dict[str, list[Any]]:
         """Head counts just before `moment` (unix seconds), a row for each course in which somebody had a role.
 
-        Columns: courseid, num_students, num_teachers, assignments (int64), basis (replayed or current).
+        Lists of equal length: courseid, num_students, num_teachers, assignments, and basis (replayed or current). Two
+        moments between which nothing happened give the same lists.
         """
-        undone = slice(int(np.searchsorted(self.times, moment, side="left")), None)
+        undone = int(np.searchsorted(self.times, moment, side="left"))
         contradicted = self.untold >= moment
+        key = undone, int(contradicted.sum())
+        if self.newest[0] != key:
+            self.newest = key, self._after(slice(undone, None), contradicted)
+        return self.newest[1]
+
+    def _after(self, undone: slice, contradicted: NDArray[np.bool_]) -> dict[str, list[Any]]:
         counts: dict[str, Ints] = {}
         for kind in _KINDS:
             then = self.now[kind] - self._sums(self.event[undone], self.changes[kind][undone])
@@ -68,15 +79,9 @@ class EnrolmentHistory:
         }
         there = people["anybody"] > 0
         assigned = np.bincount(self.course, weights=counts["anybody"], minlength=len(self.courses)).astype("int64")
-        return pd.DataFrame(
-            {
-                "courseid": self.courses[there],
-                "num_students": people["student"][there],
-                "num_teachers": people["teacher"][there],
-                "assignments": assigned[there],
-                "basis": np.where(contradicted[there], "current", "replayed").astype(object),
-            }
-        )
+        basis = np.where(contradicted, "current", "replayed")
+        columns = (self.courses, people["student"], people["teacher"], assigned, basis)
+        return {name: column[there].tolist() for name, column in zip(COLUMNS, columns, strict=True)}
 
 
 def _of_kind(rows: pd.DataFrame, kind: str) -> Ints:

@@ -57,11 +57,14 @@ class HeadCounts:
         bases = set() if stored is None else set(stored["basis"])
         basis = basis_of(day, self.newest, bases, self._whole_from(day, bases), self.forced)
         if stored is not None and basis == "kept":
-            return _rows(stored, "observed", int(stored["num_students"].sum() + stored["num_teachers"].sum()))
-        people = self.history.at(day.end) if basis == "replayed" else self.present.assign(basis=basis)
-        read = int(people["assignments"].sum())
+            return _rows(bulk.columns_of(stored), "observed", int(stored["num_students"].sum()))
+        if basis == "replayed":
+            people = self.history.at(day.end)
+        else:
+            people = {**self.present, "basis": [basis] * len(self.present["courseid"])}
+        read = sum(people["assignments"])
         if stored is not None and basis != "observed":
-            people = not_worse(stored, people[COLUMNS])
+            people = bulk.columns_of(not_worse(stored, pd.DataFrame(people)[COLUMNS]))
         return _rows(people, basis, read)
 
     def _whole_from(self, day: LocalDay, stored: set[str]) -> int | None:
@@ -81,10 +84,10 @@ class HeadCounts:
         return EnrolmentHistory(self.roles.holders, self.roles.events)
 
     @cached_property
-    def present(self) -> pd.DataFrame:
-        return self.moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp()))
+    def present(self) -> dict[str, list[Any]]:
+        return bulk.columns_of(self.moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp())))
 
 
-def _rows(people: pd.DataFrame, basis: str, read: int) -> Rows:
-    metadata: dict[str, Any] = {"students": int(people["num_students"].sum()), "basis": basis}
-    return Rows(bulk.columns_of(people[COLUMNS]), read, None, metadata)
+def _rows(people: dict[str, list[Any]], basis: str, read: int) -> Rows:
+    columns = {name: people[name] for name in COLUMNS}
+    return Rows(columns, read, None, {"students": sum(columns["num_students"]), "basis": basis})

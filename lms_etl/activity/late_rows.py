@@ -7,7 +7,7 @@ from enum import Enum
 from zoneinfo import ZoneInfo
 
 from lms_etl.days import LocalDay, local_date, local_day
-from lms_etl.sources.moodle import LateSecond
+from lms_etl.sources.moodle import LateQuarter
 from lms_etl.warehouse.receipts import Source
 
 _SHOWN = 10
@@ -48,28 +48,28 @@ class Verdict:
     reason: str
 
 
-def by_day(seconds: Iterable[LateSecond], zone: ZoneInfo) -> dict[LocalDay, list[LateSecond]]:
-    """The seconds, ordered by time, under the local day that each belongs to."""
-    days: dict[LocalDay, list[LateSecond]] = {}
+def by_day(quarters: Iterable[LateQuarter], zone: ZoneInfo) -> dict[LocalDay, list[LateQuarter]]:
+    """The quarters of an hour, ordered by time, under the local day that each belongs to."""
+    days: dict[LocalDay, list[LateQuarter]] = {}
     day: LocalDay | None = None
-    for second in seconds:
-        if day is None or second.timecreated >= day.end:
-            day = local_day(local_date(second.timecreated, zone), zone)
-        days.setdefault(day, []).append(second)
+    for quarter in quarters:
+        if day is None or quarter.oldest >= day.end:
+            day = local_day(local_date(quarter.oldest, zone), zone)
+        days.setdefault(day, []).append(quarter)
     return days
 
 
-def arrival(day: LocalDay, seconds: list[LateSecond], loaded: Source | None) -> Arrival:
+def arrival(day: LocalDay, quarters: list[LateQuarter], loaded: Source | None) -> Arrival:
     """The rows of a day that its last load has not seen by their id, or all of them if there are none such."""
     seen = -1 if loaded is None or loaded.source_max_id is None else loaded.source_max_id
-    told = [second for second in seconds if second.last_id > seen] or seconds
+    told = [quarter for quarter in quarters if quarter.last_id > seen] or quarters
     return Arrival(
         day,
-        sum(second.log_rows for second in told),
-        sum(second.log_rows for second in told if second.restored),
-        min(second.first_id for second in told),
-        max(second.last_id for second in told),
-        told[0].timecreated,
+        sum(quarter.log_rows for quarter in told),
+        sum(quarter.log_rows for quarter in told if quarter.restored),
+        min(quarter.first_id for quarter in told),
+        max(quarter.last_id for quarter in told),
+        told[0].oldest,
     )
 
 

@@ -14,7 +14,7 @@ from lms_etl.activity import late_rows
 from lms_etl.activity.late_rows import State, Verdict
 from lms_etl.day_runs import LATE
 from lms_etl.days import LocalDay, last_complete_day, local_day
-from lms_etl.sources.moodle import LateSecond, LogLook, Moodle
+from lms_etl.sources.moodle import LateQuarter, LogLook, Moodle
 from lms_etl.warehouse import queue, receipts, registry, watermarks
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.receipts import Source
@@ -88,24 +88,24 @@ def _judged(
     zone, first_day = moodle.settings.zone, moodle.settings.start_date
     days = late_rows.by_day(seen.late, zone)
     loaded = receipts.sources(connection, "activity_counts", [day.date for day in days])
-    fresh = {day: seconds for day, seconds in days.items() if _is_fresh(seconds, loaded.get(day.date), seen, known)}
+    fresh = {day: quarters for day, quarters in days.items() if _is_fresh(quarters, loaded.get(day.date), seen, known)}
     live = _live_runs(connection, fresh)
     rows_now = moodle.log_rows([day for day in fresh if day.date in loaded])
     verdicts = []
-    for day, seconds in fresh.items():
+    for day, quarters in fresh.items():
         source = loaded.get(day.date)
-        arrived = late_rows.arrival(day, seconds, source)
+        arrived = late_rows.arrival(day, quarters, source)
         state = live.get(day.date)
         verdicts.append(late_rows.judge(arrived, source, rows_now.get(day, 0), state, first_day, int(now.timestamp())))
     return verdicts
 
 
-def _is_fresh(seconds: list[LateSecond], loaded: Source | None, seen: LogLook, known: Watermark | None) -> bool:
+def _is_fresh(quarters: list[LateQuarter], loaded: Source | None, seen: LogLook, known: Watermark | None) -> bool:
     """Whether a day needs a look: rows beyond the watermark, a row committed late, or a load since the last look."""
     if (
         known is None
         or seen.reread != known.overlap_rows
-        or any(each.last_id > known.source_max_id for each in seconds)
+        or any(each.last_id > known.source_max_id for each in quarters)
     ):
         return True
     return loaded is not None and loaded.loaded_at >= known.checked_at - _SLACK

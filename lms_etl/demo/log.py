@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lms_etl.demo.contexts import FRONT_PAGE as FRONT_PAGE_CONTEXT
 from lms_etl.demo.contexts import SYSTEM as SYSTEM_CONTEXT
+from lms_etl.demo.departures import add_departures
 from lms_etl.demo.events import RELATED, SOURCES, Kinds
 from lms_etl.demo.people import ADMIN
 from lms_etl.demo.plan import Plan
@@ -26,7 +27,9 @@ def log_chunks(plan: Plan) -> Iterator[dict[str, list[object]]]:
     for number, first in enumerate(range(0, plan.shape.log_rows, CHUNK)):
         random = np.random.default_rng([plan.shape.seed, 6, number])
         rows = rows_of(plan, first, min(first + CHUNK, plan.shape.log_rows), random)
-        yield _columns(plan, rows, random)
+        columns = _columns(plan, rows, random)
+        add_departures(plan, rows, columns)
+        yield columns
 
 
 def _columns(plan: Plan, rows: Rows, random: np.random.Generator) -> dict[str, list[object]]:

@@ -28,11 +28,13 @@ class SiteShape:
     """IANA zone that the weeks, hours and midnights follow."""
     seed: int = 1
     prefix: str = "mdl_"
+    departures_every: int = 0
+    """A row about a course whose number is a multiple of this is a student leaving it; 0: nobody leaves."""
 
     def __post_init__(self) -> None:
         ZoneInfo(self.timezone)
-        if self.log_rows < 0 or self.seed < 0:
-            raise ValueError("log_rows and seed must not be negative")
+        if self.log_rows < 0 or self.seed < 0 or self.departures_every < 0:
+            raise ValueError("log_rows, seed and departures_every must not be negative")
         if self.courses < 10 or self.students < 20:
             raise ValueError(f"a site has at least 10 courses and 20 students, not {self.courses} and {self.students}")
         if self.last_day < self.first_day:

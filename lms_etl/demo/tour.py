@@ -73,6 +73,7 @@ def build(out: Console, settings: Settings, rows: int, courses: int, last: date)
         first_day=settings.start_date,
         last_day=last,
         timezone=settings.timezone,
+        departures_every=97,
     )
     columns = (TextColumn("   {task.description:16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as bar:

@@ -64,10 +64,13 @@ class DayViews(NamedTuple):
     bounds: DayBounds
 
 
-class LateSecond(NamedTuple):
-    """Log rows of one second of a closed day; `restored` is 1 for rows that a course restore wrote, 0 for others."""
+class LateQuarter(NamedTuple):
+    """Log rows of a quarter of an hour of a closed day, the oldest at `oldest` (unix seconds).
 
-    timecreated: int
+    `restored` is 1 for rows that a course restore wrote, 0 for others.
+    """
+
+    oldest: int
     restored: int
     log_rows: int
     first_id: int
@@ -85,7 +88,7 @@ class LogLook(NamedTuple):
     reread: int
     overlap_from: int
     overlap_rows: int
-    late: list[LateSecond]
+    late: list[LateQuarter]
 
 
 class RoleHistory(NamedTuple):
@@ -198,7 +201,7 @@ class Moodle:
             return self._rows(connection, "log_end", {}).scalar()
 
     def look_at_log(self, overlap_from: int, watermark: int, overlap: int, closed_before: int) -> LogLook:
-        """Rows with an id above `overlap_from` that are older than `closed_before` (unix seconds), by second.
+        """Rows with an id above `overlap_from` that are older than `closed_before` (unix seconds).
 
         Looks at most `overlap` rows beyond the watermark; the next look shall read these again, and `overlap` ids at
         least.
@@ -215,7 +218,7 @@ class Moodle:
                 through = max(watermark, self._rows(connection, "log_end", {}).scalar() or 0)
             next_from = max(0, min(watermark, through - overlap))
             window = {"after_id": overlap_from, "last_id": through, "closed_before": closed_before}
-            late = [LateSecond(*map(int, row)) for row in self._rows(connection, "late_rows", window)]
+            late = [LateQuarter(*map(int, row)) for row in self._rows(connection, "late_rows", window)]
             return LogLook(through, rows(overlap_from, watermark), next_from, rows(next_from, through), late)
 
     def log_rows(self, days: list[LocalDay]) -> dict[LocalDay, int]:

@@ -1,17 +1,18 @@
 """Rows that Moodle writes into closed days: found by id, their days asked for again, restated; purged days are kept."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.activity import late_sensor
+from lms_etl.activity import late_rows, late_sensor
 from lms_etl.activity.late_sensor import look
 from lms_etl.warehouse import queue, registry, restatements, tables, watermarks
 from lms_etl.warehouse.tables import etl_job_runs as runs
 from lms_etl_tests.activity.conftest import Etl, fill
+from lms_etl_tests.site import Site
 
 NOW = datetime(2026, 4, 2, 9, tzinfo=UTC)
 RESTORED: dict[str, Any] = {"origin": None, "ip": None}
@@ -242,6 +243,21 @@ def test_a_log_that_is_shorter_than_the_watermark_is_told_and_looked_at_from_its
     etl.site.view(ids["algebra"], at="2026-03-22 09:00", times=20, **RESTORED)
     look(etl.moodle, etl.warehouse, NOW)
     assert asked_days(etl) == ["2026-03-22"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"])
+def test_rows_around_midnight_are_found_under_their_own_days(database_url: str, zone: str) -> None:
+    """Kathmandu is 5:45 ahead of UTC; the clocks of the other two change on the days looked at."""
+    with Site(database_url, zone=zone) as site:
+        day = site.day("2026-03-08" if zone == "America/New_York" else "2026-04-05")
+        for moment in (day.start - 1, day.start, day.start + 1, day.end - 1, day.end):
+            site.view(7, at=moment)
+        site.view(7, at=day.start, origin=None)
+        found = late_rows.by_day(site.moodle().look_at_log(0, 0, 100, day.end + 1).late, site.zone)
+    assert [(found_day.date, sum(each.log_rows for each in rows)) for found_day, rows in found.items()] == [
+        (day.date - timedelta(days=1), 1), (day.date, 4), (day.date + timedelta(days=1), 1),
+    ]  # fmt: skip
+    assert sum(each.log_rows for rows in found.values() for each in rows if each.restored) == 1
 
 
 def test_two_looks_at_once_ask_once(small_etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,20 @@
 """What the log of a demo site looks like: times, mixes and oddities of a real one."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.demo import SiteShape
+from lms_etl.activity.enrolment_history import EnrolmentHistory
+from lms_etl.days import local_day
+from lms_etl.demo import SiteShape, build_site
 from lms_etl.demo.log import log_chunks
 from lms_etl.demo.plan import plan_of
+from lms_etl.settings import Settings
+from lms_etl.sources.moodle import Moodle
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -177,3 +182,29 @@ def test_rows_of_the_deleted_course_dangle_until_its_end(site: sa.Connection) ->
     assert rows > 50
     assert modules > 3
     assert newest < epoch(2025, 11, 1)
+
+
+def test_students_who_leave_are_told_by_an_event_and_the_replay_counts_them_until_then(sqlite_url: str) -> None:
+    shape = SiteShape(log_rows=5_000, departures_every=40, last_day=date(2025, 9, 30))
+    build_site(sqlite_url, shape)
+    moodle = Moodle(Settings(moodle_database_url=sqlite_url))
+    roles = moodle.role_history(since=0)
+    moodle.engine.dispose()
+    history = EnrolmentHistory(roles.holders, roles.events)
+    first, last = (local_day(day, shape.zone).end for day in (shape.first_day, shape.last_day))
+    students = [sum(history.at(moment)["num_students"]) for moment in (first, (first + last) // 2, last)]
+    assert len(roles.events) > 10
+    assert students[0] > students[1] > students[2]
+    assert set(history.at(first)["basis"]) == {"replayed"}
+    assert roles.log_start <= first
+
+
+def test_a_departure_changes_nothing_else_in_the_log() -> None:
+    shape = SiteShape(log_rows=3_000)
+    plain, leaving = (
+        [row for chunk in log_chunks(plan_of(each)) for row in zip(*chunk.values(), strict=True)]
+        for each in (shape, replace(shape, departures_every=40))
+    )
+    changed = [new for old, new in zip(plain, leaving, strict=True) if old != new]
+    assert 5 < len(changed) < 40
+    assert {row[1] for row in changed} == {r"\core\event\role_unassigned"}

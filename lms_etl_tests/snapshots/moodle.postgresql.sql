@@ -61,12 +61,12 @@ where l.timecreated >= %(day_start)s::INTEGER
   and l.timecreated < %(day_end)s::INTEGER
 
 -- late_rows.sql
--- One row is one second of a closed day, restored rows apart from the others: the log rows of that second among the ids
--- of one look, with the smallest and largest of them.
--- Read by primary key; the time predicate keeps a plain column. By second, because a second belongs to one local day in
--- every zone, also where clocks change. A backup keeps no origin, so a restored row has none; Moodle sets it on its own.
+-- One row is a quarter of an hour of a closed day, restored rows apart from the others: how many log rows of it are among
+-- the ids of one look, when the oldest of them happened, and their smallest and largest id.
+-- Read by primary key; the time predicate keeps a plain column. By quarter of an hour, because the midnights of every
+-- zone are at one, also where clocks change. A backup keeps no origin, so a restored row has none.
 select
-    l.timecreated as timecreated,
+    min(l.timecreated) as oldest,
     case when l.origin is null then 1 else 0 end as restored,
     count(*) as log_rows,
     min(l.id) as first_id,
@@ -75,8 +75,8 @@ from mdl_logstore_standard_log l
 where l.id > %(after_id)s::INTEGER
   and l.id <= %(last_id)s::INTEGER
   and l.timecreated < %(closed_before)s::INTEGER
-group by l.timecreated, case when l.origin is null then 1 else 0 end
-order by l.timecreated
+group by l.timecreated - l.timecreated %% 900, case when l.origin is null then 1 else 0 end
+order by oldest
 
 -- log_end.sql
 -- One row: the largest id of the log, the watermark of what has been seen.
