@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from lms_etl.alerts.redaction import redacted
-from lms_etl.alerts.rules import Event, Kind, Proof, short
+from lms_etl.alerts.rules import RESTATES, Event, Kind, Proof, short
 from lms_etl.alerts.spans import Spans
 
 _DATABASE = re.compile(r"Failed to connect to database: (.*?) \((MOODLE|WAREHOUSE)_DATABASE_URL=")
 _SIDES = {"MOODLE": "source", "WAREHOUSE": "warehouse"}
 _DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_BLOCKED = "DagsterAssetCheckFailedError"
+_REFUSED = re.compile(
+    r"ETL process is already running|ETL time window expired|Waiting for .* ETL to complete|Stopped on request|"
+    r"Request \d+ is "
+)
+"""How a run begins to say that it was not to run, or was asked to stop: no trouble of the day."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def check_events(run: Run, secrets: tuple[str, ...] = ()) -> list[Event]:
             detail=redacted(check.description, secrets),
             days=days,
             run_id=run.run_id,
+            explained_by=RESTATES.get(check.name.rpartition(".")[2], ()),
         )
         for check in run.checks
         if not check.passed
@@ -107,9 +112,18 @@ def run_events(run: Run, secrets: tuple[str, ...] = ()) -> list[Event]:
     if outage:
         return [*events, outage]
     what = about(run.job, run.days)
-    detail = redacted(fault.text, secrets, foreign=not fault.ours)
+    refused = fault.ours and _REFUSED.match(fault.text)
     failed = Event(
-        key, "run_failed", what, run.job, run.at, f"Run of {what} failed", detail, run.days, run.run_id, same
+        key=key,
+        kind="run_refused" if refused else "run_failed",
+        subject=what,
+        thing=run.job,
+        at=run.at,
+        title=f"Run of {what} " + ("was refused or stopped" if refused else "failed"),
+        detail=redacted(fault.text, secrets, foreign=not fault.ours),
+        days=run.days,
+        run_id=run.run_id,
+        same_as=same,
     )
     return [*events, failed]
 

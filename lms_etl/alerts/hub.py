@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lms_etl.alerts import messages, outbox
-from lms_etl.alerts.rules import SEVERITIES, Alert, Event, Policy, Proof, message_now, unmended
+from lms_etl.alerts.rules import EXPLAINS, SEVERITIES, Alert, Event, Policy, Proof, message_now, tables_of, unmended
 from lms_etl.alerts.spans import Spans
 from lms_etl.warehouse import receipts
 from lms_etl.warehouse.tables import alert_events, alerts, etl_days
@@ -82,13 +82,15 @@ class Hub:
         if event.key in seen:
             return 0
         same = next((seen[key] for key in event.same_as if key in seen), None)
+        explained = _explained(connection, event) if same is None else None
+        same = same or explained
         where = alerts.c.open_key == _open_key(event) if same is None else alerts.c.id == same
         row = connection.execute(sa.select(alerts).where(where)).mappings().first()
         if row is None:
             number = self._open(connection, event)
         else:
             number = int(row["id"])
-            if row["state"] == "open":
+            if row["state"] == "open" and explained is None:
                 self._add(connection, dict(row), event, same is not None)
         connection.execute(sa.insert(alert_events), {"event_key": event.key, "alert_id": number, "seen_at": now})
         return 1
@@ -187,6 +189,18 @@ def _alert(connection: sa.Connection, row: Row) -> Alert:
     return Alert(days=Spans.read(row["days"]), told_before=told_before, **copied)
 
 
+def _explained(connection: sa.Connection, event: Event) -> int | None:
+    """The newest open alert that has told what the event only restates; none if the event has an alert of its own."""
+    if not event.explained_by:
+        return None
+    fresh = (alerts.c.kind == "day_missed") | (alerts.c.last_seen_at >= event.at - EXPLAINS)
+    own = alerts.c.open_key == _open_key(event)
+    others = sa.and_(alerts.c.state == "open", alerts.c.kind.in_(event.explained_by), fresh)
+    query = sa.select(alerts.c.id, alerts.c.open_key).where(sa.or_(own, others)).order_by(alerts.c.id.desc())
+    found = connection.execute(query).all()
+    return None if not found or any(key == _open_key(event) for _, key in found) else int(found[0][0])
+
+
 def _open_rows(connection: sa.Connection) -> list[Row]:
     query = sa.select(alerts).where(alerts.c.state == "open").order_by(alerts.c.id).limit(OPEN_AT_ONCE)
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -211,13 +225,26 @@ def _seen(connection: sa.Connection, keys: list[str]) -> dict[str, int]:
 
 
 def _loads(connection: sa.Connection, rows: list[Row]) -> Loads:
-    """For each table the days that were loaded after the oldest of the alerts was last seen, and when."""
+    """When the days were loaded last that can mend the alerts; for a database that was away the newest load of all."""
     if not rows:
         return {}
-    since = min(row["last_seen_at"] for row in rows)
-    query = sa.select(etl_days.c.job_name, etl_days.c.target_date, etl_days.c.last_completed_at)
+    days, newest = etl_days.c, sa.func.max(etl_days.c.last_completed_at)
+    late = days.last_completed_at > min(row["last_seen_at"] for row in rows)
     loads: dict[str, dict[date, datetime]] = {}
-    for table, day, at in connection.execute(query.where(etl_days.c.last_completed_at > since)):
+    found: list[Any] = []
+    if any(row["kind"] == "database_down" for row in rows):
+        day, at = connection.execute(sa.select(sa.func.max(days.target_date), newest).where(late)).one()
+        loads["any table"] = {day: at} if at else {}
+    alerted = [_alert(connection, row) for row in rows]
+    wanted = [alert for alert in alerted if tables_of(alert)]
+    if wanted:
+        spans = [alert.days.spans for alert in wanted]
+        period = days.target_date.between(min(span[0][0] for span in spans), max(span[-1][1] for span in spans))
+        of_tables = days.job_name.in_(set().union(*map(tables_of, wanted)))
+        found += connection.execute(
+            sa.select(days.job_name, days.target_date, days.last_completed_at).where(of_tables, period, late)
+        )
+    for table, day, at in found:
         loads.setdefault(table, {})[day] = at
     return loads
 

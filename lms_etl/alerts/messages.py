@@ -6,6 +6,7 @@ from datetime import date, datetime
 ADVICE = {
     "run_failed": "See what the error means in docs/operations.md, mend it, and load the day again: "
     "`lms-etl backfill --from DAY --to DAY --force`.",
+    "run_refused": "Nothing, if that was meant; else see what the refusal means in docs/operations.md.",
     "check_failed": "Compare the numbers it names with Moodle; load the day again with "
     "`lms-etl backfill --from DAY --to DAY --force`.",
     "check_warned": "Look whether the site had a reason (holiday, exam); if not, load the day again.",

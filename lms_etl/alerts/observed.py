@@ -29,11 +29,10 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 
 @dataclass(frozen=True)
 class Ended:
-    """Runs that ended, oldest first; `cursor` is where to read on, `more` whether there is more already."""
+    """Runs that ended, oldest first; `cursor` is where to read on, None while nothing has settled."""
 
     runs: list[Run]
-    cursor: int
-    more: bool
+    cursor: int | None
 
 
 def ended_runs(instance: dg.DagsterInstance, cursor: int | None, since: float, now: float) -> Ended:
@@ -52,7 +51,7 @@ def ended_runs(instance: dg.DagsterInstance, cursor: int | None, since: float, n
         (each for each in found if last is None or each.storage_id <= last), key=lambda each: each.storage_id
     )
     settled = [each.storage_id for each in events if each.timestamp < now - SETTLED_SECONDS]
-    return Ended(list(_runs(instance, events)), max(settled, default=cursor or 0), bool(ends))
+    return Ended(list(_runs(instance, events)), max(settled, default=cursor))
 
 
 def _runs(instance: dg.DagsterInstance, events: list[Any]) -> Iterator[Run]:
@@ -114,13 +113,14 @@ def days_of(run: dg.DagsterRun) -> Spans:
 
 
 def _check(evaluation: dg.AssetCheckEvaluation, at: float, days: Spans) -> Check:
+    """One evaluation. A check whose metadata has `looked_at` judges the present, whatever days its run is about."""
     return Check(
         name=f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}",
         passed=evaluation.passed,
         warns=evaluation.severity == dg.AssetCheckSeverity.WARN,
         at=moment(at),
         description=evaluation.description or "",
-        days=days or _judged(evaluation),
+        days=Spans() if "looked_at" in evaluation.metadata else days or _judged(evaluation),
     )
 
 

@@ -10,9 +10,19 @@ from lms_etl.alerts.spans import Spans
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
-Kind = Literal["run_failed", "check_failed", "check_warned", "day_missed", "tick_failed", "stale_run", "database_down"]
+Kind = Literal[
+    "run_failed",
+    "run_refused",
+    "check_failed",
+    "check_warned",
+    "day_missed",
+    "tick_failed",
+    "stale_run",
+    "database_down",
+]
 USUAL: dict[Kind, Severity] = {
     "run_failed": "high",
+    "run_refused": "low",
     "check_failed": "high",
     "check_warned": "medium",
     "day_missed": "critical",
@@ -22,16 +32,31 @@ USUAL: dict[Kind, Severity] = {
 }
 """Every kind of alert and how bad it is unless ALERT_SEVERITIES says otherwise."""
 
+MENDED_BY_LOADS = ("run_failed", "run_refused", "day_missed", "stale_run")
 LONGEST_SILENCE = timedelta(days=1)
 LONGEST_SUBJECT = 150
 
 LOADED_LAST = {
     "user_activity_job": "user_activity",
     "main_etl_job": "user_activity",
+    "pipeline": "user_activity",
+    "main_etl": "user_activity",
     "activity_counts_job": "activity_counts",
     "user_counts_job": "user_counts",
 }
 """The table that a job loads last: once its day is there, a failed run of that day is mended, whoever loaded it."""
+
+
+RESTATES: dict[str, tuple[Kind, ...]] = {
+    "last_sync_succeeded": ("run_failed", "database_down", "stale_run", "check_failed"),
+    "there_was_a_sync_in_time": ("run_failed", "database_down", "stale_run", "check_failed", "day_missed"),
+    "few_runs_fail": ("run_failed", "database_down", "stale_run"),
+    "no_window_was_missed": ("day_missed",),
+}
+"""Checks of the syncs themselves, which look at what other alerts have told already, and the kinds of those."""
+
+EXPLAINS = timedelta(days=1)
+"""How long after its newest event an open alert explains such a check; one of a missed day does while it is open."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +64,9 @@ class Event:
     """Something that went wrong, seen once. `key` is the same whenever it is looked at again.
 
     `thing` is what has to go well for the alert to end: a job, `asset.check`, `sensor x`, or tables joined by commas.
-    `same_as` are keys of events that are the same trouble seen from elsewhere. `at` is UTC without an offset; `told_at`
-    is set when people were told before the warehouse could be.
+    `same_as` are keys of events that are the same trouble seen from elsewhere. While an alert of a kind in
+    `explained_by` is open, it only restates that one. `at` is UTC without an offset; `told_at` is set when people were
+    told directly, while the warehouse was away.
     """
 
     key: str
@@ -53,6 +79,7 @@ class Event:
     days: Spans = field(default_factory=Spans)
     run_id: str | None = None
     same_as: tuple[str, ...] = ()
+    explained_by: tuple[Kind, ...] = ()
     told_at: datetime | None = None
 
 
@@ -134,9 +161,16 @@ def unmended(alert: Alert, proofs: Iterable[Proof], loads: Mapping[str, Mapping[
             if not alert.days:
                 return None
             left -= proof.days
-    if alert.kind in ("run_failed", "day_missed", "stale_run") and left:
+    if alert.kind in MENDED_BY_LOADS and left:
         left = _not_loaded(left, alert.thing, loaded)
     return left if left or not alert.days else None
+
+
+def tables_of(alert: Alert) -> set[str]:
+    """The tables whose loads can mend an alert; none for what only a check or a tick can."""
+    if alert.kind not in MENDED_BY_LOADS or not alert.days:
+        return set()
+    return {LOADED_LAST.get(name, name) for name in alert.thing.split(", ")}
 
 
 def _not_loaded(days: Spans, thing: str, loaded: Mapping[str, Spans]) -> Spans:

@@ -30,10 +30,14 @@ LETTERS_AT_ONCE = 20
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far was looked: the number of the last settled event, and when. `outage` while the warehouse is away."""
+    """How far was looked: the number of the last settled event, and when, by the clocks of Dagster and the warehouse.
+
+    `outage` while the warehouse is away.
+    """
 
     event: int | None = None
     at: float | None = None
+    noted: str | None = None
     outage: Outage | None = None
 
     @classmethod
@@ -42,13 +46,13 @@ class Cursor:
         try:
             known: dict[str, Any] = json.loads(text or "{}")
             outage = known.get("outage")
-            return cls(known.get("event"), known.get("at"), Outage(**outage) if outage else None)
+            return cls(known.get("event"), known.get("at"), known.get("noted"), Outage(**outage) if outage else None)
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     def written(self) -> str:
         outage = self.outage.written() if self.outage else None
-        return json.dumps({"event": self.event, "at": self.at, "outage": outage})
+        return json.dumps({"event": self.event, "at": self.at, "noted": self.noted, "outage": outage})
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def observe(instance: dg.DagsterInstance, warehouse: Warehouse, cursor: Cursor, 
     since = clock - LOOK_BACK.total_seconds() if cursor.at is None else cursor.at - OVERLAP.total_seconds()
     ended = observed.ended_runs(instance, cursor.event, since, clock)
     ticks = observed.ended_ticks(instance, since)
-    before = observed.moment(since)
+    before = datetime.fromisoformat(cursor.noted) - OVERLAP if cursor.noted else now - LOOK_BACK
     with warehouse.reading() as connection:
         missed = causes.missed_events(watched.missed_days(connection, before))
         silence = timedelta(minutes=settings.alert_stale_minutes)
@@ -138,7 +142,7 @@ def observe(instance: dg.DagsterInstance, warehouse: Warehouse, cursor: Cursor, 
     if cursor.outage:
         events.append(cursor.outage.event())
         proofs.append(Proof("tick", "warehouse", now))
-    reached = Cursor(ended.cursor, cursor.at if ended.more and cursor.at else clock)
+    reached = Cursor(ended.cursor, clock, now.isoformat())
     return Seen(events, proofs, reached, len(ended.runs), len(ticks))
 
 

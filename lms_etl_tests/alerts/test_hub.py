@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.alerts.hub import Hub
-from lms_etl.alerts.rules import Event, Policy, Proof
+from lms_etl.alerts.rules import RESTATES, Event, Policy, Proof
 from lms_etl.alerts.spans import Spans
 from lms_etl.warehouse import receipts
 from lms_etl.warehouse.tables import alert_deliveries, alert_messages, alerts
@@ -172,3 +172,44 @@ def test_nothing_is_counted_if_the_messages_cannot_be_written(warehouse: Warehou
         telling.at(0, failure("run:1"))
     assert telling.rows() == []
     assert Telling(warehouse).at(1, failure("run:1")) == [RAISED]
+
+
+def sync_check(key: str, minute: float, name: str = "last_sync_succeeded") -> Event:
+    thing = f"user_activity.{name}"
+    more = {"kind": "check_failed", "thing": thing, "title": f"Check {thing} failed", "days": Spans()}
+    return failure(key, minute, subject=thing, explained_by=RESTATES[name], **more)
+
+
+SYNC_FAILED = "[lms_etl] HIGH: Check user_activity.last_sync_succeeded failed"
+
+
+def test_a_check_of_the_syncs_says_nothing_that_an_open_alert_has_told(warehouse: Warehouse) -> None:
+    telling = Telling(warehouse)
+    assert telling.at(0, failure("run:1")) == [RAISED]
+    assert telling.at(10, sync_check("check:1", 10)) == []
+    assert telling.at(20, good=5) == [RECOVERED]
+    assert "Seen: 1 time" in telling.messages()[-1]["body"]
+    assert telling.at(70, sync_check("check:2", 70)) == [SYNC_FAILED]
+
+
+def test_without_an_alert_that_explains_it_a_check_of_the_syncs_is_told_itself(warehouse: Warehouse) -> None:
+    telling = Telling(warehouse)
+    assert telling.at(0, sync_check("check:1", 0)) == [SYNC_FAILED]
+    assert telling.at(5, failure("run:1", 5)) == [RAISED]
+    assert telling.at(10, sync_check("check:2", 10)) == []
+    assert [row["count"] for row in telling.rows()] == [2, 1]
+
+
+def test_an_alert_that_is_forgotten_for_a_day_explains_nothing_any_more(warehouse: Warehouse) -> None:
+    telling = Telling(warehouse)
+    day = 24 * 60
+    telling.at(0, failure("run:1"))
+    assert telling.at(day - 60, sync_check("check:1", day - 60)) == []
+    assert telling.at(day + 60, sync_check("check:2", day + 60)) == [SYNC_FAILED]
+
+
+def test_a_missed_day_explains_its_check_as_long_as_it_is_open(warehouse: Warehouse) -> None:
+    telling = Telling(warehouse)
+    missed = failure("missed:1", kind="day_missed", subject="2026-03-22", thing="user_activity", title="Missed")
+    assert telling.at(0, missed) == ["[lms_etl] CRITICAL: Missed"]
+    assert telling.at(5000, sync_check("check:1", 5000, "no_window_was_missed")) == []

@@ -128,6 +128,10 @@ USUAL_ONE = Check("views.usual", False, True, NOON, "2026-03-22: 3 views", Spans
             run(Fault("boom"), checks=(USUAL_ONE,)),
             [("check_warned", "views.usual 2026-03-22"), ("run_failed", "report_job 2026-03-22")],
         ),
+        (run(Fault("ETL process is already running: x", ours=True)), [("run_refused", "report_job 2026-03-22")]),
+        (run(Fault("ETL time window expired for x", ours=True)), [("run_refused", "report_job 2026-03-22")]),
+        (run(Fault("Stopped on request. x", ours=True)), [("run_refused", "report_job 2026-03-22")]),
+        (run(Fault("ETL process is already running: x")), [("run_failed", "report_job 2026-03-22")]),
         (run(Fault(DOWN.format("MOODLE"), ours=True)), [("database_down", "source")]),
         (run(Fault("boom"), Fault(DOWN.format("WAREHOUSE"), ours=True)), [("database_down", "warehouse")]),
         (

@@ -33,7 +33,7 @@ class Watched:
     def run(self, day: str = DAY, job: str = "report_job", last: str | None = None, **trouble: object) -> bool:
         """Runs a job over a day or a range with the given trouble; whether it succeeded."""
         ends = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": last or day}
-        how: dict[str, Any] = {"tags": ends} if last else {"partition_key": day}
+        how: dict[str, Any] = {"tags": ends} if last else {"partition_key": day} if day else {}
         troubled.TROUBLE.update(trouble)
         try:
             definition = troubled.defs.resolve_job_def(job)
@@ -71,7 +71,7 @@ class Watched:
 @pytest.fixture
 def watched(warehouse_telling: Callable[..., Warehouse], mail: Mailbox, hook: Webhook) -> Iterator[Watched]:
     warehouse = warehouse_telling(alert_urls=f"{mail.url()}, {hook.url}", ui_url="https://etl.example.org/")
-    with dg.DagsterInstance.local_temp() as instance:
+    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
         yield Watched(instance, warehouse)
 
 
@@ -193,7 +193,7 @@ def test_a_dead_run_is_told_once_also_when_dagster_notices_it_later(watched: Wat
 def test_without_alert_urls_alerts_are_recorded_and_the_reason_says_that_nobody_is_told(
     warehouse_telling: Callable[..., Warehouse],
 ) -> None:
-    with dg.DagsterInstance.local_temp() as instance:
+    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
         watched = Watched(instance, warehouse_telling())
         watched.run(agree="wrong")
         assert "ALERT_URLS is not set: alerts are recorded, nobody is told." in watched.look()
@@ -228,6 +228,28 @@ def test_a_lost_cursor_tells_nothing_again(watched: Watched, mail: Mailbox) -> N
     watched.cursor = None
     watched.look()
     assert len(mail.mails) == 2
+
+
+def test_what_failed_before_anybody_watched_is_not_told(
+    watched: Watched, mail: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "LOOK_BACK", timedelta(0))
+    monkeypatch.setattr(sensors, "OVERLAP", timedelta(0))
+    watched.run(agree="wrong")
+    for _ in range(3):
+        assert "Saw 0 ended runs" in watched.look()
+    watched.run("2026-03-21", agree="wrong")
+    watched.look()
+    assert mail.titles == ["[lms_etl] HIGH: Check views.agree 2026-03-21 failed"]
+
+
+def test_a_check_of_the_present_has_no_days_and_ends_when_it_passes_alone(watched: Watched, mail: Mailbox) -> None:
+    watched.run(now="nothing came for 3 hours")
+    watched.look()
+    watched.run("", job="now_job")
+    watched.look()
+    what = "Check report.now warns"
+    assert mail.titles == [f"[lms_etl] MEDIUM: {what}", f"[lms_etl] RECOVERED: {what}"]
 
 
 def test_runs_that_settled_are_not_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,5 +316,5 @@ def test_an_unmigrated_warehouse_gives_a_reason_instead_of_an_error(
     with warehouse.engine.begin() as connection:
         connection.execute(sa.text("drop table alerts"))
         connection.execute(sa.text("drop table alert_events"))
-    with dg.DagsterInstance.local_temp() as instance:
+    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
         assert "run `lms-etl migrate`" in Watched(instance, warehouse).look()

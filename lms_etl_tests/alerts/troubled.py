@@ -53,6 +53,18 @@ def report() -> None:
     """The report of a day."""
 
 
+@dg.asset_check(asset=report)
+def now() -> dg.AssetCheckResult:
+    """It is well at this moment, whatever day is loaded."""
+    return dg.AssetCheckResult(
+        passed="now" not in TROUBLE,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(TROUBLE.get("now", "True.")),
+        metadata={"looked_at": "2026-03-23T10:00:00+00:00"},
+    )
+
+
+now_job = dg.define_asset_job("now_job", dg.AssetSelection.checks(now))
 report_job = dg.define_asset_job("report_job", dg.AssetSelection.all())
 views_job = dg.define_asset_job("views_job", dg.AssetSelection.assets(views))
 
@@ -83,8 +95,8 @@ outbox.send_due = held_before_sending
 
 defs = dg.Definitions(
     assets=[views, report],
-    asset_checks=[agree, usual],
-    jobs=[report_job, views_job],
+    asset_checks=[agree, usual, now],
+    jobs=[report_job, views_job, now_job],
     sensors=[quick_alert_sensor, broken_sensor],
     resources={"warehouse": Warehouse(Settings())},
     executor=dg.in_process_executor,
