@@ -7,46 +7,25 @@ before it still count in Dagster, and those after it are not tried: numbers neve
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import sqlalchemy as sa
 
 from lms_etl import clock, window
-from lms_etl.databases import DatabaseProblem
-from lms_etl.days import LocalDay, last_complete_day, local_day, parse
+from lms_etl.day_guards import PERMANENT, days_of, permanent_failures, require_open_window
+from lms_etl.day_rows import Kept, Prepared, Rows
+from lms_etl.days import LocalDay
+from lms_etl.run_tags import AUTOMATIC, FORCE_TAG, LATE, caller_of
 from lms_etl.settings import current
 from lms_etl.warehouse import receipts, registry, restatements
-from lms_etl.warehouse.locks import AlreadyRunningError
-from lms_etl.warehouse.orders import OutOfTimeError
-from lms_etl.warehouse.queue import StoppedError
 from lms_etl.warehouse.receipts import Source
-from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Load, Warehouse
-
-TRIGGER_TAG = "lms_etl/trigger"
-PERMANENT = (DatabaseProblem, AlreadyRunningError, StoppedError, OutOfTimeError)
-"""What a retry cannot solve; the message is all there is to tell."""
-REASON_TAG = "lms_etl/reason"
-"""Why the run was asked for; goes into the registry."""
-
-FORCE_TAG = "lms_etl/force"
-"""Set on the run of a request that was made with force; means what DayRun.force does."""
-
-AUTOMATIC = ("schedule", "sensor")
-"""Triggers whose second run of a finished day is skipped."""
-
-FINISHING_STEP = "user_activity"
-"""The step that is loaded last: with it the day is finished."""
-LATE = "late"
-"""The trigger of a day that is loaded again because rows came into it late."""
 
 DAYS_WAITING = 31
 """Prepared days that may wait to be written; bounds the memory of a long backfill."""
@@ -66,44 +45,6 @@ class DayRun(dg.Config):
 
     The run is marked as forced.
     """
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one day, ready to load, and what else the day's metadata shall tell."""
-
-    columns: dict[str, list[Any]]
-    rows_read: int | None = None
-    source_max_id: int | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    def enter(self, load: Load) -> dict[str, Any]:
-        """Makes them the stored rows of the day; returns the metadata."""
-        load.replace(self.columns, self.rows_read, self.source_max_id)
-        return self.metadata
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """Rows of one day that the warehouse makes itself, by sql/warehouse/<name>.sql in parts of its rows."""
-
-    name: str
-    parameters: dict[str, Any]
-    parts: Sequence[dict[str, Any]]
-    totals: Sequence[str] = ()
-    """Columns whose sums the metadata tells."""
-
-    def enter(self, load: Load) -> dict[str, Any]:
-        """Makes the rows in the warehouse; returns the metadata."""
-        load.derive(self.name, self.parameters, self.parts)
-        return {column: load.total(column) for column in self.totals}
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Instead of rows: why the day keeps those that it has."""
-
-    reason: str
 
 
 @dataclass
@@ -166,7 +107,7 @@ class DayRuns:
         A day whose counts are loaded but not its report is loaded as a whole: what stopped the report may be a check
         that found the counts wrong.
         """
-        finished = self._receipts(FINISHING_STEP)
+        finished = self._receipts(receipts.FINISHING_STEP)
         done = {}
         for day, receipt in self.receipts.items():
             if receipt.run_id is not None and day in finished and finished[day].run_id is not None:
@@ -194,13 +135,13 @@ class DayRuns:
             self.context.add_asset_metadata({"skipped": f"loaded before by run {run}"}, partition_key=day.isoformat())
         return self
 
-    def load(self, day: LocalDay, prepare: Callable[[], Rows | Derivation | Kept]) -> None:
+    def load(self, day: LocalDay, prepare: Callable[[], Prepared]) -> None:
         """Loads a day with the rows that `prepare` returns, after all days before it; returns before it is written.
 
         An error of `prepare` fails the day as one of the load does; an error of an earlier day is raised here. A day
         that is kept is left out of a range and told; asked for alone, it fails.
         """
-        prepared: Rows | Derivation | Kept | Exception
+        prepared: Prepared | Exception
         try:
             prepared = prepare()
         except Exception as error:
@@ -217,7 +158,7 @@ class DayRuns:
         while len(self.writing) > waiting:
             self.writing.popleft().result()
 
-    def _write(self, day: LocalDay, prepared: Rows | Derivation | Kept | Exception) -> None:
+    def _write(self, day: LocalDay, prepared: Prepared | Exception) -> None:
         if self.broken:
             return
         if isinstance(prepared, Kept):
@@ -305,69 +246,3 @@ class DayRuns:
             raise dg.Failure(description=str(cause), allow_retries=False) from cause
         if error is None and late is not None:
             raise late
-
-
-@contextmanager
-def permanent_failures() -> Iterator[None]:
-    """Fails the step with the plain message of a problem that a retry cannot solve."""
-    try:
-        yield
-    except PERMANENT as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
-
-
-def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[LocalDay]:
-    """The local days that a run is about: one, or a range, in order. Raises dg.Failure for a day that is not over."""
-    step = context.op_execution_context
-    zone = current().zone
-    days = [local_day(parse(key), zone) for key in sorted(step.partition_keys)]
-    newest = last_complete_day(zone)
-    if days and days[-1].date > newest:
-        raise dg.Failure(
-            description=f"{days[-1].key} is not over at the site ({zone.key}); the last complete day is {newest}.",
-            allow_retries=False,
-        )
-    return days
-
-
-def require_open_window(
-    context: dg.AssetExecutionContext, days: list[LocalDay], zone: ZoneInfo, forced: bool = False
-) -> None:
-    """Refuses an ordinary run, one of a single day, outside the day's window. Raises dg.Failure with what to do.
-
-    A run over a range, one that Dagster or `lms-etl` calls a backfill, and a forced one pass. What counts is when the
-    run started: one that started in time may end after the window has closed (its day is late then).
-    """
-    tags = context.run.tags
-    if forced or len(days) != 1 or "dagster/backfill" in tags or caller_of(context).trigger == "backfill":
-        return
-    [day] = days
-    refused = window.refusal(day.date, zone, clock.now())
-    if refused and window.refusal(day.date, zone, started_at(context)):
-        raise dg.Failure(description=refused, allow_retries=False)
-
-
-def started_at(context: dg.AssetExecutionContext) -> datetime:
-    """When the run started, as Dagster recorded it; now, if it did not."""
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    seconds = record.start_time if record else None
-    return clock.now() if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
-
-
-def caller_of(context: dg.AssetExecutionContext) -> Caller:
-    """Who asked for the run of this step."""
-    return caller_of_run(context.run)
-
-
-def caller_of_run(run: dg.DagsterRun) -> Caller:
-    """Who asked for a run: told by our own tag, else by Dagster's tags of schedules, sensors and backfills."""
-    tags = run.tags
-    if TRIGGER_TAG in tags:
-        trigger = tags[TRIGGER_TAG]
-    elif "dagster/schedule_name" in tags:
-        trigger = "schedule"
-    elif "dagster/sensor_name" in tags:
-        trigger = "sensor"
-    else:
-        trigger = "backfill" if "dagster/backfill" in tags else "ui"
-    return Caller(trigger, run.run_id, run.root_run_id or run.run_id, reason=tags.get(REASON_TAG))

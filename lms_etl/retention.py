@@ -1,9 +1,10 @@
 """Deletes once a day what is old: finished runs of the registry, and of Dagster if it is told to. Never facts."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
+from lms_etl import clock
 from lms_etl.settings import current
 from lms_etl.warehouse import purge, registry
 from lms_etl.warehouse.warehouse import Warehouse
@@ -22,7 +23,7 @@ def old_runs_deleted(context: dg.OpExecutionContext, warehouse: dg.ResourceParam
     if settings.run_retention_days:
         registered = purge.old_runs(warehouse, registry.utc_now() - timedelta(days=settings.run_retention_days))
     if settings.dagster_retention_days:
-        before = datetime.now(tz=UTC) - timedelta(days=settings.dagster_retention_days)
+        before = clock.now() - timedelta(days=settings.dagster_retention_days)
         dagster_runs = delete_dagster_runs(context.instance, before)
     context.log.info(f"Deleted {registered} runs of the registry and {dagster_runs} of Dagster.")
     context.add_output_metadata({"registry_runs": registered, "dagster_runs": dagster_runs})

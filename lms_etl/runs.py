@@ -84,9 +84,9 @@ def run_days(
     import dagster as dg
 
     from lms_etl.activity.umbrellas import REQUEST_TAG
-    from lms_etl.day_runs import TRIGGER_TAG
     from lms_etl.definitions import defs
     from lms_etl.liveness import PROCESS_TAG, fail_dead_runs, this_process
+    from lms_etl.run_tags import TRIGGER_TAG
     from lms_etl.warehouse.registry import Caller
 
     # What the imports made lives as long as the process: the garbage collector need not look at it again and again

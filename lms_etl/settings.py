@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         le=1,
     )
     window_attempts: int = variable(
-        "LMS_ETL_WINDOW_ATTEMPTS", 3, "Runs of a day that start by themselves while its window is open.", ge=1, le=20
+        "LMS_ETL_WINDOW_ATTEMPTS", 8, "Runs of a day that start by themselves while its window is open.", ge=1, le=20
     )
     window_pause: int = variable(
         "LMS_ETL_WINDOW_PAUSE",

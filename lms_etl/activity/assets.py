@@ -11,8 +11,11 @@ import sqlalchemy as sa
 
 from lms_etl.activity import pictures, report
 from lms_etl.activity.head_counts import HeadCounts
-from lms_etl.day_runs import DayRun, DayRuns, Derivation, Rows, caller_of, permanent_failures
+from lms_etl.day_guards import permanent_failures
+from lms_etl.day_rows import Derivation, Rows
+from lms_etl.day_runs import DayRun, DayRuns
 from lms_etl.days import daily_partitions
+from lms_etl.run_tags import caller_of
 from lms_etl.settings import current
 from lms_etl.sources.moodle import DayViews, Moodle
 from lms_etl.sources.read_ahead import read_ahead

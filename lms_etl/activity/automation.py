@@ -9,10 +9,11 @@ from lms_etl import clock, window
 from lms_etl.activity import checks, sync_checks
 from lms_etl.activity.assets import GROUP, activity_counts, courses, local_days, user_activity, user_counts
 from lms_etl.databases import DatabaseProblem
-from lms_etl.day_runs import FINISHING_STEP, TRIGGER_TAG
 from lms_etl.days import parse
+from lms_etl.run_tags import TRIGGER_TAG
 from lms_etl.settings import current
 from lms_etl.warehouse import receipts
+from lms_etl.warehouse.receipts import FINISHING_STEP
 from lms_etl.warehouse.warehouse import Warehouse
 
 IN_PROCESS = dg.in_process_executor

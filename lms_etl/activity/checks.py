@@ -13,7 +13,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from lms_etl.activity.assets import activity_counts, user_activity, user_counts
-from lms_etl.day_runs import days_of, permanent_failures
+from lms_etl.day_guards import days_of, permanent_failures
 from lms_etl.days import LocalDay, local_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import VIEWS, Moodle

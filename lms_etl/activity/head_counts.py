@@ -4,14 +4,15 @@ What is told well is never replaced by what is told worse: an observed day stays
 can be replayed again.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from lms_etl import clock
 from lms_etl.activity.enrolment_history import EnrolmentHistory
-from lms_etl.day_runs import Rows
+from lms_etl.day_rows import Rows
 from lms_etl.days import LocalDay, last_complete_day
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle, RoleHistory
@@ -85,7 +86,7 @@ class HeadCounts:
 
     @cached_property
     def present(self) -> dict[str, list[Any]]:
-        return bulk.columns_of(self.moodle.user_counts(now=int(datetime.now(tz=UTC).timestamp())))
+        return bulk.columns_of(self.moodle.user_counts(now=int(clock.now().timestamp())))
 
 
 def _rows(people: dict[str, list[Any]], basis: str, read: int) -> Rows:

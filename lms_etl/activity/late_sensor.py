@@ -4,16 +4,16 @@ Its watermark and the requests are one transaction: a look that is killed has ei
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
 
-from lms_etl import databases
+from lms_etl import clock, databases
 from lms_etl.activity import late_rows
 from lms_etl.activity.late_rows import State, Verdict
-from lms_etl.day_runs import LATE
 from lms_etl.days import LocalDay, last_complete_day, local_day
+from lms_etl.run_tags import LATE
 from lms_etl.sources.moodle import LateQuarter, LogLook, Moodle
 from lms_etl.warehouse import queue, receipts, registry, watermarks
 from lms_etl.warehouse.locks import AlreadyRunningError
@@ -39,7 +39,7 @@ def late_rows_sensor(moodle: dg.ResourceParam[Moodle], warehouse: dg.ResourcePar
 
 def look(moodle: Moodle, warehouse: Warehouse, now: datetime | None = None) -> str:
     """One look at the log's newest rows; asks for the days that changed and returns what it saw."""
-    now = now or datetime.now(tz=UTC)
+    now = now or clock.now()
     settings = moodle.settings
     with databases.plain_errors(SETTING, warehouse.url), warehouse.engine.connect() as connection:
         stored = watermarks.read(connection)

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from lms_etl.activity import automation
 from lms_etl.activity.umbrellas import REQUEST_TAG, outcome
-from lms_etl.day_runs import FORCE_TAG, TRIGGER_TAG
 from lms_etl.days import BadDay
+from lms_etl.run_tags import FORCE_TAG, TRIGGER_TAG
 from lms_etl.runs import checked_days, require_open_window
 from lms_etl.settings import Settings
 from lms_etl.warehouse import queue, registry, schema

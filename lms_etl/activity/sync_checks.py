@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from lms_etl import clock
 from lms_etl.activity.assets import user_activity
-from lms_etl.day_runs import permanent_failures
+from lms_etl.day_guards import permanent_failures
 from lms_etl.days import each_day, last_complete_day
 from lms_etl.runs import DAILY
 from lms_etl.warehouse import receipts, registry

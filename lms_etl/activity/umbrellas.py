@@ -11,8 +11,9 @@ from typing import Any
 
 import dagster as dg
 
-from lms_etl.day_runs import PERMANENT, caller_of_run
+from lms_etl.day_guards import PERMANENT
 from lms_etl.days import BadDay, parse
+from lms_etl.run_tags import caller_of_run
 from lms_etl.settings import current
 from lms_etl.warehouse import queue, umbrella
 from lms_etl.warehouse.warehouse import Warehouse

@@ -11,10 +11,11 @@ import dagster as dg
 import sqlalchemy as sa
 
 from lms_etl.activity.window import Seen
-from lms_etl.day_runs import AUTOMATIC, FINISHING_STEP, TRIGGER_TAG
 from lms_etl.days import last_complete_day
+from lms_etl.run_tags import AUTOMATIC, TRIGGER_TAG
 from lms_etl.runs import DAILY
 from lms_etl.warehouse import queue, receipts, registry
+from lms_etl.warehouse.receipts import FINISHING_STEP
 from lms_etl.warehouse.tables import etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
 

@@ -16,7 +16,7 @@ SCHEDULED = time(2)
 class Rules:
     """The settings of the window; pause and grace in minutes."""
 
-    attempts: int = 3
+    attempts: int = 8
     pause: int = 10
     grace: int = 30
 

@@ -19,6 +19,9 @@ class Source(NamedTuple):
     loaded_at: datetime
 
 
+FINISHING_STEP = "user_activity"
+"""The step that is loaded last: with its receipt the day is finished."""
+
 _FIRST = ("state", "margin_minutes", "first_completed_at")
 _LOADED = ("last_completed_at", "run_id", "rows_read", "source_max_id")
 

@@ -9,8 +9,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from lms_etl.day_runs import TRIGGER_TAG
 from lms_etl.definitions import defs
+from lms_etl.run_tags import TRIGGER_TAG
 from lms_etl.sources.moodle import Moodle
 from lms_etl.warehouse import schema, tables
 from lms_etl.warehouse.warehouse import Warehouse

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl import clock
-from lms_etl.day_runs import REASON_TAG, caller_of, require_open_window
+from lms_etl.day_guards import require_open_window
 from lms_etl.days import last_complete_day, local_day
+from lms_etl.run_tags import REASON_TAG, caller_of
 from lms_etl.warehouse import registry, tables
 from lms_etl_tests.activity.conftest import Etl, fill
 

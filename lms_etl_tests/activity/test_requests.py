@@ -92,9 +92,10 @@ def test_requests_are_launched_in_order_one_of_a_day_at_a_time(
     assert all(part in reason for part, reason in zip(waits, reasons, strict=True))
 
 
-def ask(warehouse: Warehouse, job: str = "pipeline", day: date = DAY, **more: Any) -> int:
+def ask(warehouse: Warehouse, job: str = "pipeline", day: date = DAY, force: bool = True) -> int:
+    """A request by force, since the window of DAY is long closed."""
     with warehouse.writing() as connection:
-        return queue.request(connection, job, day, "api", **more)
+        return queue.request(connection, job, day, "api", force=force)
 
 
 def look(etl: Etl) -> dg.SensorResult:
