@@ -21,7 +21,7 @@ def warehouse_of(shell: Shell) -> Warehouse:  # noqa: F811
 
 def test_a_request_is_queued_shown_refused_twice_and_taken_back(shell: Shell) -> None:  # noqa: F811
     with closing(warehouse_of(shell)) as warehouse:
-        queued = shell("user_activity_etl", "pipeline", DAY, "--queue")
+        queued = shell("user_activity_etl", "pipeline", DAY, "--queue", "--force")
         assert queued.returncode == 0
         [number] = re.findall(r"Queued as run (\d+): pipeline of 2026-03-22\.", said(queued))
         assert "The Dagster daemon starts it; it must run" in said(queued)
@@ -30,11 +30,11 @@ def test_a_request_is_queued_shown_refused_twice_and_taken_back(shell: Shell) ->
         assert re.search(r"pipeline queued 2026-03-22 cli .* main_etl not_started", status), status
 
         for again in (("--queue",), ()):
-            refused = shell("user_activity_etl", "pipeline", DAY, *again)
+            refused = shell("user_activity_etl", "pipeline", DAY, "--force", *again)
             assert refused.returncode == 1
             assert len(refused.stderr.strip().splitlines()) == 1
             assert "ETL process is already running: pipeline of 2026-03-22" in said(refused)
-        waiting = shell("user_activity_etl", "main_etl", DAY, "--queue")
+        waiting = shell("user_activity_etl", "main_etl", DAY, "--queue", "--force")
         assert waiting.returncode == 1
         assert "Waiting for ActivityCounts and UserCounts ETL to complete" in said(waiting)
 
@@ -49,12 +49,12 @@ def test_a_request_is_queued_shown_refused_twice_and_taken_back(shell: Shell) ->
 def test_a_day_that_is_running_elsewhere_is_refused_in_one_line_and_runs_afterwards(shell: Shell) -> None:  # noqa: F811
     with closing(warehouse_of(shell)) as warehouse:
         with umbrella.held(warehouse, "pipeline", date.fromisoformat(DAY), Caller("schedule")):
-            refused = shell("user_activity_etl", "pipeline", DAY)
+            refused = shell("user_activity_etl", "pipeline", DAY, "--force")
         assert refused.returncode == 1
         assert refused.stdout == ""
         assert refused.stderr.startswith("Error: ETL process is already running: pipeline of 2026-03-22")
         assert len(refused.stderr.strip().splitlines()) == 1
-        result = shell("user_activity_etl", "pipeline", DAY)
+        result = shell("user_activity_etl", "pipeline", DAY, "--force")
         assert result.returncode == 0, said(result)
         told = [(run["job_name"], run["trigger"], run["status"]) for run in runs(warehouse)]
         assert told[:2] == [("pipeline", "schedule", "FAILED"), ("pipeline", "cli", "SUCCESS")]
