@@ -34,12 +34,12 @@ class Etl:
         last: str | None = None,
         job: str = "user_activity_job",
         skip_loaded: bool = False,
-        force: bool = True,
-        trigger: str | None = None,
+        force: bool = False,
+        trigger: str | None = "backfill",
     ) -> dg.ExecuteInProcessResult:
         """Runs a job over the days first to last in one run, as the command line does.
 
-        By force, unless told otherwise: the windows of the sites' days are long closed.
+        As a backfill, unless told otherwise: the windows of the sites' days are long closed. None is the UI.
         """
         definition = self.definitions().resolve_job_def(job)
         daily = [
