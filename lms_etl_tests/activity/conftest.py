@@ -35,11 +35,11 @@ class Etl:
         job: str = "user_activity_job",
         skip_loaded: bool = False,
         force: bool = False,
-        trigger: str = "backfill",
+        trigger: str | None = "backfill",
     ) -> dg.ExecuteInProcessResult:
         """Runs a job over the days first to last in one run, as the command line does.
 
-        By force, unless told otherwise: the windows of the sites' days are long closed.
+        As a backfill, unless told otherwise: the windows of the sites' days are long closed. None is the UI.
         """
         definition = self.definitions().resolve_job_def(job)
         daily = [
@@ -47,7 +47,8 @@ class Etl:
         ]
         ends = ("dagster/asset_partition_range_start", first), ("dagster/asset_partition_range_end", last or first)
         days: dict[str, Any] = {"tags": dict(ends)} if last else {"partition_key": first, "tags": {}}
-        days["tags"][TRIGGER_TAG] = trigger
+        if trigger:
+            days["tags"][TRIGGER_TAG] = trigger
         return definition.execute_in_process(
             instance=self.instance,
             raise_on_error=False,

@@ -50,7 +50,7 @@ def test_an_ordinary_run_is_accepted_in_the_window_only(
 ) -> None:
     fill(small_etl.site)
     stand_at(now)
-    result = small_etl.run(DAY, job="activity_counts_job", force=False, trigger=trigger)
+    result = small_etl.run(DAY, job="activity_counts_job", trigger=trigger)
     if accepted:
         assert result.success
         assert receipts(small_etl, "activity_counts")[DAY].state == "met"
@@ -63,7 +63,7 @@ def test_an_ordinary_run_is_accepted_in_the_window_only(
 def test_each_daily_step_has_the_guard(small_etl: Etl, stand_at: Clock, job: str, step: str) -> None:
     fill(small_etl.site)
     stand_at("2026-03-24 00:00")
-    assert refused(small_etl.run(DAY, job=job, force=False), step).startswith("ETL time window expired")
+    assert refused(small_etl.run(DAY, job=job, trigger=None), step).startswith("ETL time window expired")
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -90,7 +90,7 @@ def test_a_backfill_of_closed_days_is_late_and_of_the_open_one_met(
 ) -> None:
     fill(small_etl.site)
     stand_at("2026-03-25 02:00")
-    assert small_etl.run(DAY, force=False, **how).success
+    assert small_etl.run(DAY, **{"trigger": None, **how}).success
     states = {day: receipt.state for day, receipt in receipts(small_etl).items()}
     assert states == {DAY: "late", NEXT: "late", "2026-03-24": "met"} if "last" in how else {DAY: "late"}
     assert {(run.late, run.forced) for run in last_runs(small_etl) if str(run.target_date) == DAY} == {(1, 0)}
@@ -104,7 +104,7 @@ def test_a_run_that_started_in_the_window_may_end_after_it_and_its_day_is_late(
     day = last_complete_day(ZoneInfo("UTC")).isoformat()
     tomorrow = clock.now() + timedelta(days=1)
     monkeypatch.setattr(clock, "now", lambda: tomorrow)
-    assert small_etl.run(day, force=False, trigger="schedule").success  # Dagster itself says that it starts today
+    assert small_etl.run(day, trigger="schedule").success  # Dagster itself says that it starts today
     assert receipts(small_etl)[day].state == "late"
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_dagster_has_no_start_of_counts_from_now(stand_at: Clock) -> 
 def test_loading_a_day_again_later_does_not_change_its_state(etl: Etl, stand_at: Clock) -> None:
     fill(etl.site)
     stand_at("2026-03-23 02:00:09")
-    assert etl.run(DAY, force=False).success
+    assert etl.run(DAY, trigger="schedule").success
     stand_at("2026-04-01 12:00")
     assert etl.run(DAY, force=True).success
     receipt = receipts(etl)[DAY]
@@ -153,10 +153,10 @@ def test_a_second_automatic_run_of_a_finished_day_is_skipped_with_its_reason(
 ) -> None:
     fill(etl.site)
     stand_at("2026-03-23 02:00:09")
-    assert etl.run(DAY, force=False, trigger="schedule").success
+    assert etl.run(DAY, trigger="schedule").success
     before = etl.report()
     stand_at("2026-03-23 04:00")
-    assert etl.run(DAY, force=False, trigger=trigger).success
+    assert etl.run(DAY, trigger=trigger).success
     assert etl.report().equals(before)
     for step in ("activity_counts", "user_counts", "user_activity"):
         first, second = last_runs(etl, step)
@@ -172,7 +172,7 @@ def test_a_person_may_load_a_finished_day_again_in_its_window(
     fill(small_etl.site)
     stand_at("2026-03-23 02:00")
     for _ in range(2):
-        assert small_etl.run(DAY, force=False, trigger=trigger).success
+        assert small_etl.run(DAY, trigger=trigger).success
     assert small_etl.registry("user_activity") == [(DAY, "SUCCESS")] * 2
 
 
@@ -180,15 +180,15 @@ def test_a_day_whose_report_is_not_loaded_is_loaded_as_a_whole_again(small_etl: 
     """A check may have stopped the report because the counts were wrong."""
     fill(small_etl.site)
     stand_at("2026-03-23 02:00")
-    assert small_etl.run(DAY, job="activity_counts_job", force=False, trigger="schedule").success
-    assert small_etl.run(DAY, force=False, trigger="sensor").success
+    assert small_etl.run(DAY, job="activity_counts_job", trigger="schedule").success
+    assert small_etl.run(DAY, trigger="sensor").success
     assert small_etl.registry("activity_counts") == [(DAY, "SUCCESS")] * 2
 
 
 def test_the_first_run_ever_extracts(small_etl: Etl, stand_at: Clock) -> None:
     fill(small_etl.site)
     stand_at("2026-03-23 02:00")
-    assert small_etl.run(DAY, force=False, trigger="schedule").success
+    assert small_etl.run(DAY, trigger="schedule").success
     assert small_etl.registry("user_activity") == [(DAY, "SUCCESS")]
     assert len(small_etl.report(DAY)) == 2
 

@@ -192,7 +192,7 @@ def test_with_the_asset_they_warn_only_since_what_the_run_loads_is_good(small_et
     fill(small_etl.site)
     stand_at("2026-03-24 02:00")
     loaded(small_etl, "2026-03-19")
-    result = small_etl.run("2026-03-23", force=False, trigger="schedule")
+    result = small_etl.run("2026-03-23", trigger="schedule")
     assert result.success
     [missed] = [each for each in result.get_asset_check_evaluations() if each.check_name == "no_window_was_missed"]
     assert (missed.passed, missed.severity) == (False, WARN)

@@ -24,9 +24,9 @@ def watched(small_etl: Etl, stand_at: Clock) -> Etl:
         receipts.record_miss(connection, "user_activity", date(2026, 3, 19), registry.utc_now(), REASON)
     assert small_etl.run("2026-03-18", force=True).success
     for _ in range(2):
-        assert small_etl.run("2026-03-20", force=False).success
+        assert small_etl.run("2026-03-20").success
     stand_at("2026-03-22 23:59:30")
-    assert small_etl.run("2026-03-21", force=False).success
+    assert small_etl.run("2026-03-21").success
     stand_at("2026-03-23 01:00")
     return small_etl
 

@@ -249,7 +249,7 @@ def test_after_an_outage_of_days_each_is_recorded_and_one_run_loads_exactly_them
 ) -> None:
     fill(etl.site)
     stand_at("2026-03-20 02:00")
-    assert etl.run("2026-03-19", force=False, trigger="schedule").success
+    assert etl.run("2026-03-19", trigger="schedule").success
     tick = Ticks(etl)
     assert not tick().run_requests
     stand_at("2026-03-24 01:00")  # the windows of the 20th to the 22nd have closed, that of the 23rd is open
@@ -298,7 +298,7 @@ def test_missed_days_wait_for_a_person_where_catching_up_is_off(small_etl: Etl, 
 def test_a_lost_cursor_goes_on_after_the_last_watched_day(small_etl: Etl, stand_at: Clock) -> None:
     stand_at("2026-03-20 12:00")
     fill(small_etl.site)
-    assert small_etl.run("2026-03-19", force=False).success
+    assert small_etl.run("2026-03-19").success
     stand_at("2026-03-23 12:00")
     tick = Ticks(small_etl, catch_up=False)
     tick()
