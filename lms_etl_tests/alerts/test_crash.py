@@ -79,7 +79,7 @@ class Place:
             log.close()
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 120
         while not condition():
             if time.monotonic() > deadline:
                 pytest.fail(f"{what}\n{(self.home / 'daemon.log').read_text()[-4000:]}")
@@ -139,7 +139,7 @@ def test_a_daemon_killed_between_event_and_send_tells_each_cause_once_after_its_
     held.touch()
     place.fail()
     with place.daemon():
-        place.until(lambda: set(place.counts()) == {"check_failed"}, "the failed check was not recorded")
+        place.until(lambda: "check_failed" in place.counts(), "the failed check was not recorded")
         assert not mail.mails
         assert not hook.calls
     held.unlink()
@@ -151,5 +151,5 @@ def test_a_daemon_killed_between_event_and_send_tells_each_cause_once_after_its_
         place.until(lambda: len(mail.mails) >= 3 and len(hook.calls) >= 3, "the end was not told")
         assert mail.titles[2:] == hook.titles[2:] == ["[lms_etl] RECOVERED: Sensor broken_sensor fails"]
     assert place.counts()["check_failed"] == 1
-    assert place.counts()["tick_failed"] > 1
-    assert "ana@" not in mail.mails[1]["Text"]
+    assert place.counts()["tick_failed"] >= 1
+    assert not [mail for mail in mail.mails if "ana@" in mail["Text"]]
