@@ -122,6 +122,8 @@ def environment(site: Site, moodle_url: str, **other: str) -> dict[str, str]:
         "MOODLE_DATABASE_URL": moodle_url,
         "LMS_ETL_TIMEZONE": site.zone,
         "LMS_ETL_START_DATE": site.first,
+        # The others count the people of now; replayed ones would differ from theirs.
+        "LMS_ETL_REPLAY_ENROLMENTS": "false",
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
     kept = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
