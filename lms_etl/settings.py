@@ -14,8 +14,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AliasChoices, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lms_etl.terms import Term, terms_of
+
 Roles = Annotated[tuple[int | str, ...], NoDecode]
 """Moodle roles: ids, archetypes, or both."""
+
+Terms = Annotated[tuple[Term, ...], NoDecode]
 
 
 class SettingsError(Exception):
@@ -66,6 +70,11 @@ class Settings(BaseSettings):
     )
     start_date: date = variable(
         "LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD)."
+    )
+    terms: Terms = variable(
+        "LMS_ETL_TERMS",
+        (),
+        "Terms that roll-ups know, `2025 odd=2025-09-01..2026-01-31`, separated by commas; no day in two of them.",
     )
     student_roles: Roles = variable(
         "LMS_ETL_STUDENT_ROLES", (5,), "Roles that count as student: ids or archetypes, separated by commas."
@@ -142,6 +151,11 @@ class Settings(BaseSettings):
         if not any(roles):
             raise ValueError("it names no role; write ids or archetypes such as 5,student")
         return tuple(role for role in roles if role != "")
+
+    @field_validator("terms", mode="before")
+    @classmethod
+    def _read_terms(cls, value: Any) -> Any:
+        return terms_of(value) if isinstance(value, str) else value
 
     @field_validator("timezone")
     @classmethod
