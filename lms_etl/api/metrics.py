@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from lms_etl.api.reading.freshness import complete_through
+from lms_etl.api.reading.freshness import freshness
 from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse.tables import etl_job_runs as runs
 from lms_etl.warehouse.warehouse import Warehouse
@@ -56,7 +56,7 @@ class _State:
         up = GaugeMetricFamily("lms_etl_warehouse_up", "1 if the warehouse answers")
         try:
             with self.warehouse.reading() as connection:
-                complete = complete_through(connection)
+                complete = freshness(connection).complete_through
                 live = connection.execute(
                     sa.select(runs.c.status, sa.func.count()).where(runs.c.live_key > "").group_by(runs.c.status)
                 ).all()
