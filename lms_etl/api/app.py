@@ -21,7 +21,7 @@ from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
 from lms_etl.api.quotas import Quotas
 from lms_etl.api.reading.formats import FORMATS
-from lms_etl.api.routers import health, states, triggers
+from lms_etl.api.routers import data, health, states, triggers
 from lms_etl.settings import Settings
 from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
@@ -68,7 +68,7 @@ def create_app(settings: Settings, refusal: Refusal = refuse_nothing) -> FastAPI
     app.state.refusal = refusal
     app.state.access = Access(warehouse, Quotas(settings))
     app.include_router(health.open_router, dependencies=[Depends(known_parameters)])
-    for router in (states.router, triggers.router, health.router):
+    for router in (states.router, triggers.router, data.router, health.router):
         app.include_router(router, dependencies=[Depends(caller), Depends(known_parameters)])
     app.include_router(docs_page.router)
     errors.install(app)

@@ -48,7 +48,9 @@ class Access:
             if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
                 raise tokens.BadToken("there is no bearer token")  # noqa: TRY301
             with self.warehouse.reading() as connection:
-                scope = self._of_token(connection, token) if token.startswith("lms_") else self._of_jwt(connection, token)
+                scope = (
+                    self._of_token(connection, token) if token.startswith("lms_") else self._of_jwt(connection, token)
+                )
         except (tokens.BadToken, BadJwt) as error:
             logger.warning("refused", extra={"event": "unauthorized", "client": address, "reason": str(error)})
             self.quotas.failure(address)

@@ -88,9 +88,7 @@ class Category:
     unit: str | None
 
 
-def scope_of(
-    own: Scope, claims: dict[str, Any], settings: Settings, categories: Iterable[Category]
-) -> Scope:
+def scope_of(own: Scope, claims: dict[str, Any], settings: Settings, categories: Iterable[Category]) -> Scope:
     """The rows of a user with the privilege `own` who comes with these claims.
 
     Admin is who is admin in the table and by the claim `admin`. For others claims can only narrow what the table
@@ -119,7 +117,9 @@ def _asked(claims: dict[str, Any], settings: Settings, known: list[Category]) ->
     unit = _first(claims, settings.api_jwt_unit_claims)
     if directorate is None and unit is None:
         return None
-    inside = [each for each in known if directorate is None or _named(directorate, each.directorate_id, each.directorate)]
+    inside = [
+        each for each in known if directorate is None or _named(directorate, each.directorate_id, each.directorate)
+    ]
     if unit is None:
         return frozenset(each.directorate_id for each in inside if each.directorate_id is not None), frozenset()
     return frozenset(), frozenset(

@@ -1,7 +1,7 @@
 """The commands `lms-etl token` and `lms-etl user`. Only what a command needs is imported when it runs."""
 
-from contextlib import closing, contextmanager
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,9 +75,7 @@ def revoke(which: Annotated[str, typer.Argument(help="Its id, or its first chara
 
 
 @user_app.command("set")
-def set_user(
-    username: str, admin: Admin = False, directorate: Directorates = None, unit: Units = None
-) -> None:
+def set_user(username: str, admin: Admin = False, directorate: Directorates = None, unit: Units = None) -> None:
     """Make a user, or give one another privilege. Without options a reader whom only the claims of a JWT give rows."""
     from lms_etl.api import users
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from lms_etl.api.reading.problems import ReadingProblem
 from lms_etl.api.request_log import current_request_id, logger
 from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse.locks import AlreadyRunningError
@@ -18,6 +19,13 @@ from lms_etl.warehouse.warehouse import SchemaError
 
 CODES = {
     "invalid_parameter": (400, "A parameter has a value that cannot be used"),
+    "bad_range": (400, "The days asked for do not go together"),
+    "bad_limit": (400, "limit goes from 1 to 10,000"),
+    "bad_offset": (400, "offset counts rows to skip, from 0"),
+    "bad_format": (400, "There is no such format"),
+    "bad_cursor": (400, "The cursor was not handed out for this question"),
+    "bad_snapshot": (400, "The snapshot was not handed out by the API"),
+    "updated_since_too_old": (400, "So old changes are not known any more"),
     "unauthorized": (401, "Unauthorized"),
     "no_privilege": (403, "This user has no privilege here"),
     "admin_only": (403, "This needs an administrator's token"),
@@ -28,7 +36,7 @@ CODES = {
     "already_running": (409, "ETL process is already running"),
     "waiting_for_counts": (409, "Waiting for ActivityCounts and UserCounts ETL to complete"),
     "time_window_expired": (409, "ETL time window expired"),
-    "snapshot_expired": (409, "The rows have changed since the first page; begin again"),
+    "snapshot_changed": (409, "Days asked for were loaded anew since the first page; begin again"),
     "too_large": (413, "The body is too large"),
     "day_not_runnable": (422, "The day cannot be run"),
     "too_many_requests": (429, "Too many requests"),
@@ -85,7 +93,7 @@ def of_database(error: DatabaseProblem) -> ApiError:
 def of_validation(error: RequestValidationError) -> ApiError:
     """Which parameters cannot be used and why. Their values stay out: they are the caller's own."""
     detail = [
-        {"parameter": ".".join(str(part) for part in each["loc"][1:]), "problem": each["msg"]}
+        {"parameter": ".".join(map(str, each["loc"][1:])), "problem": each["msg"].removeprefix("Value error, ")}
         for each in error.errors()
     ]
     return ApiError("invalid_parameter", detail)
@@ -94,6 +102,13 @@ def of_validation(error: RequestValidationError) -> ApiError:
 def of_http(error: HTTPException) -> ApiError:
     """Errors of the framework: no such page, no such method."""
     return ApiError(BY_STATUS.get(error.status_code, "invalid_parameter"), headers=dict(error.headers or {}))
+
+
+def of_reading(error: ReadingProblem) -> ApiError:
+    """What cannot be answered about rows: its code and its own words."""
+    return (
+        ApiError(error.code, message=str(error)) if error.code in CODES else ApiError("invalid_parameter", str(error))
+    )
 
 
 def of_waiting(error: WaitingForCounts) -> ApiError:
@@ -107,6 +122,7 @@ TRANSLATIONS: dict[type[Exception], Callable[[Any], ApiError]] = {
     HTTPException: of_http,
     RequestValidationError: of_validation,
     DatabaseProblem: of_database,
+    ReadingProblem: of_reading,
     sa.exc.TimeoutError: lambda _: ApiError("busy", headers={"Retry-After": "5"}),
     AlreadyRunningError: lambda error: ApiError("already_running", str(error).partition(": ")[2].partition(".")[0]),
     WaitingForCounts: of_waiting,

@@ -31,7 +31,7 @@ class Metrics:
         )
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)
         registry.register(_State(warehouse))
         self.registry = registry
 
@@ -67,7 +67,7 @@ class _State:
         up.add_metric([], 1)
         yield up
         counts = GaugeMetricFamily("lms_etl_live_runs", "Runs queued or running", labels=["status"])
-        found = dict(live)
+        found: dict[str, int] = dict(live)  # type: ignore[arg-type]
         for status in ("QUEUED", "RUNNING"):
             counts.add_metric([status.lower()], found.get(status, 0))
         yield counts

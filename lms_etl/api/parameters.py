@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
@@ -41,7 +41,38 @@ whole_number = BeforeValidator(_number)
 Limit = Annotated[int, whole_number, Query(ge=1, le=10_000, description="Rows of a page.")]
 Offset = Annotated[int, whole_number, Query(ge=0, le=LARGEST, description="Rows to skip, from 0.")]
 RunId = Annotated[int, whole_number, Path(ge=1, le=LARGEST, description="Number of a run.")]
-Moment = Annotated[datetime, Query(description="ISO 8601; UTC where it names no zone.")]
+
+
+def _moment(value: Any) -> Any:
+    if value is None or isinstance(value, datetime):
+        return value
+    moment = datetime.fromisoformat(str(value))
+    if not 1970 <= moment.year < 9999:
+        raise ValueError("not a moment since 1970")
+    return moment
+
+
+def _text(value: Any) -> Any:
+    """Zero bytes and the like no database takes."""
+    if value is not None and not str(value).isprintable():
+        raise ValueError("a text of printable characters")
+    return value
+
+
+Moment = Annotated[
+    datetime | None,
+    BeforeValidator(_moment),
+    Query(description="ISO 8601; UTC where it names no zone.", examples=["2026-03-22T00:00:00Z"]),
+]
+Word = Annotated[str | None, BeforeValidator(_text), Query(max_length=255, description="Exactly this course_id.")]
+Sealed = Annotated[
+    str | None,
+    Query(max_length=4000, pattern=r"^[A-Za-z0-9_-]+$", description="As an answer before handed it out."),
+]
+Format = Annotated[
+    Literal["json", "csv", "ndjson", "parquet", "arrow", "xlsx"] | None,
+    Query(description="Goes before the Accept header; JSON if neither names one."),
+]
 
 
 def known_parameters(request: Request) -> None:

@@ -24,7 +24,7 @@ class Quotas:
         self.shared: RateLimiter | None = None
         if self.url:
             storage = storage_from_string(self.url, wrap_exceptions=True, socket_timeout=1, socket_connect_timeout=1)
-            self.shared = MovingWindowRateLimiter(storage)  # type: ignore[arg-type]
+            self.shared = MovingWindowRateLimiter(storage)
 
     def request(self, username: str) -> None:
         """Counts a request of a user. Raises ApiError `too_many_requests`."""

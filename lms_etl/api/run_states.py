@@ -22,7 +22,7 @@ SCHEDULER = sa.table(
 
 def second(moment: datetime | None) -> str | None:
     """A moment as the documents write it, `2024-01-15 10:30:00`, UTC."""
-    return moment and moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else None
 
 
 def status(connection: sa.Connection, admin: bool) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 
 def _iso(day: date | None) -> str | None:
-    return day and day.isoformat()
+    return day.isoformat() if day else None
 
 
 def _float(number: Any) -> float | None:

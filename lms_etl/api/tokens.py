@@ -82,7 +82,7 @@ def listed(connection: sa.Connection) -> list[dict[str, Any]]:
 
 
 def revoke(connection: sa.Connection, which: str) -> str:
-    """Revokes the token of that number or prefix; returns its prefix. Raises UserProblem unless it is one live token."""
+    """Revokes the live token of that number or prefix; returns its prefix. Raises UserProblem."""
     named = tokens.c.id == int(which) if which.isdecimal() and len(which) < 8 else tokens.c.prefix == which[:PREFIX]
     live = connection.execute(sa.select(tokens.c.id, tokens.c.prefix).where(named, tokens.c.revoked_at.is_(None))).all()
     if len(live) != 1:

@@ -36,7 +36,9 @@ def _trigger(path: str, job: str, summary: str) -> None:
         responses=models.refusals(409, 422, 413),
         openapi_extra=models.TRIGGER_BODY,
     )
-    def run(request: Request, response: Response, scope: Administrator, wanted: Annotated[Asked, Depends(asked)]) -> Any:
+    def run(
+        request: Request, response: Response, scope: Administrator, wanted: Annotated[Asked, Depends(asked)]
+    ) -> Any:
         day = wanted.day or yesterday(request)
         warehouse: Warehouse = request.app.state.warehouse
         _require_runnable(request, day, wanted.force)
@@ -47,7 +49,13 @@ def _trigger(path: str, job: str, summary: str) -> None:
         return {
             "status": True,
             "message": f"Queued {job} of {day} as run {number}",
-            "data": {"id": number, "job": job, "date": str(day), "status": "queued", "url": response.headers["Location"]},
+            "data": {
+                "id": number,
+                "job": job,
+                "date": str(day),
+                "status": "queued",
+                "url": response.headers["Location"],
+            },
             "request_date": str(day),
             "current_date": str(today(request)),
         }

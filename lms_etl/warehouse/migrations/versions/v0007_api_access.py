@@ -1,5 +1,7 @@
 """Who may use the API: users with their privilege, the directorates and units they may read, and their tokens."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ from lms_etl.warehouse.tables import Id, Moment, Now
 revision = "0007"
 down_revision = "0002"
 
-_OPTIONS = {"mysql_charset": "utf8mb4", "mysql_engine": "InnoDB"}
+_OPTIONS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_engine": "InnoDB"}
 
 
 def _created() -> sa.Column[object]:
@@ -18,9 +20,7 @@ def _created() -> sa.Column[object]:
 def upgrade() -> None:
     op.create_table(
         "api_users",
-        sa.Column(
-            "username", sa.String(100), nullable=False, comment="As tokens name it, and the user claim of a JWT"
-        ),
+        sa.Column("username", sa.String(100), nullable=False, comment="As tokens name it, and the user claim of a JWT"),
         sa.Column("role", sa.String(10), nullable=False, comment="admin: every row and every action; reader: own rows"),
         _created(),
         sa.Column("disabled_at", Moment, comment="Since when the user may do nothing, UTC"),
@@ -49,9 +49,7 @@ def upgrade() -> None:
         sa.Column("id", Id, autoincrement=True, nullable=False, comment="Number of the row"),
         sa.Column("username", sa.String(100), nullable=False, comment="On whose behalf it acts"),
         sa.Column("note", sa.String(200), comment="What it is used for"),
-        sa.Column(
-            "prefix", sa.String(16), nullable=False, comment="Its first characters, to know it by; no secret"
-        ),
+        sa.Column("prefix", sa.String(16), nullable=False, comment="Its first characters, to know it by; no secret"),
         sa.Column("token_hash", sa.String(64), nullable=False, comment="SHA-256 of the whole token, hex"),
         _created(),
         sa.Column("expires_at", Moment, comment="From then on it is refused, UTC; NULL for never"),

@@ -1,0 +1,163 @@
+"""The report of a day and its export: pages or the whole, in any format, and only the caller's rows."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Annotated, Any
+
+from anyio import CancelScope, to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
+
+from lms_etl.api import models
+from lms_etl.api.auth import Caller
+from lms_etl.api.parameters import Day, Format, Limit, Moment, Offset, Sealed, Word, chosen_format, whole_number
+from lms_etl.api.reading.export import Export, ExportAsk, open_export
+from lms_etl.api.reading.formats import FORMATS
+from lms_etl.api.scope import Scope
+
+router = APIRouter(prefix="/api/user_activity_etl", tags=["data"])
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: models.EXPORTED,
+    304: {"description": "Nothing has changed since the `ETag` given"},
+}
+EARLIEST = date(1970, 1, 1)
+
+From = Annotated[Day | None, Query(alias="from", description="First day of a period.")]
+To = Annotated[Day | None, Query(alias="to", description="Last day of a period.")]
+
+
+@router.get(
+    "/results",
+    summary="Rows of the report of all days",
+    response_class=Response,
+    responses={**ANSWERS, **models.refusals(404, 406, 409)},
+)
+def results(
+    request: Request,
+    scope: Caller,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+    format: Format = None,  # noqa: A002
+) -> Response:
+    ask = ExportAsk(first=EARLIEST, limit=limit, offset=offset, count=True)
+    return _results(request, scope, ask, format, {})
+
+
+@router.get(
+    "/results/{date}",
+    summary="Rows of the report of a day",
+    response_class=Response,
+    responses={**ANSWERS, **models.refusals(404, 406, 409)},
+)
+def results_of_day(
+    request: Request,
+    scope: Caller,
+    date: Day,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+    format: Format = None,  # noqa: A002
+) -> Response:
+    ask = ExportAsk(date=date, limit=limit, offset=offset, count=True)
+    return _results(request, scope, ask, format, {"date": str(date)})
+
+
+def _results(request: Request, scope: Scope, ask: ExportAsk, format: str | None, filters: dict[str, str]) -> Response:  # noqa: A002
+    """The rows with the envelope of the documented results: filters and pagination beside what an export says."""
+    wanted = chosen_format(request, format)
+    opened = open_export(request.app.state.warehouse, scope, ask)
+    with opened:
+        count = opened.rows_on_page
+    page = {"limit": ask.limit, "offset": ask.offset, "count": count, "total_count": opened.total}
+    opened.besides = {"count": count, "filters": filters, "pagination": page | {"has_more": opened.has_next}}
+    return answer(request, opened, wanted, "results")
+
+
+@router.get(
+    "/export",
+    summary="Export the report, page by page or as one stream",
+    response_class=Response,
+    responses={**ANSWERS, **models.refusals(406, 409)},
+)
+def export(
+    request: Request,
+    scope: Caller,
+    date: Annotated[Day | None, Query(description="One day; the last complete one if no other is named.")] = None,
+    first: From = None,
+    last: To = None,
+    course_id: Word = None,
+    moodle_course_id: Annotated[int | None, whole_number, Query(ge=0, le=2**53 - 1)] = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+    cursor: Sealed = None,
+    snapshot: Sealed = None,
+    updated_since: Moment = None,
+    count: Annotated[bool | None, Query(description="Whether `total` is counted; a day's always is.")] = None,
+    whole: Annotated[bool, Query(alias="all", description="All rows in one stream; limit does not count.")] = False,
+    spreadsheet_safe: Annotated[bool, Query(description="Whether text that a spreadsheet would run is quoted.")] = True,
+    format: Format = None,  # noqa: A002
+) -> Response:
+    """Walk pages by `cursor`: every row comes exactly once, also while days are loaded. By `offset`, hand back the
+    `snapshot` of the first page, so that you are told (409) when a day was loaded anew in between. With
+    `updated_since`, only what changed; go on from `next_updated_since`, and replace the `replaced_days` as a whole.
+    """
+    wanted = chosen_format(request, format)
+    ask = ExportAsk(
+        date=date,
+        first=first,
+        last=last,
+        course_id=course_id,
+        moodle_course_id=moodle_course_id,
+        limit=None if whole else limit,
+        offset=offset,
+        cursor=cursor,
+        updated_since=updated_since,
+        snapshot=snapshot,
+        count=count,
+    )
+    opened = open_export(request.app.state.warehouse, scope, ask)
+    return answer(request, opened, wanted, "export", spreadsheet_safe)
+
+
+def answer(request: Request, opened: Export, format: str, name: str, spreadsheet_safe: bool = True) -> Response:  # noqa: A002
+    """The rows as a stream with their ETag, or 304 if the client has them already."""
+    etag = opened.etag.replace('"', f'"{format}-', 1)
+    headers = {
+        "ETag": etag,
+        # An answer is the caller's own: no cache between may keep it, and the client asks whether it is still right.
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Accept",
+        "X-Complete-Through": str(opened.complete_through or ""),
+        "X-As-Of": f"{opened.as_of:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    if _has(request, etag):
+        opened.close()
+        return Response(status_code=304, headers=headers)
+    try:
+        if opened.next_cursor:
+            headers["X-Next-Cursor"] = opened.next_cursor
+        if format != "json":
+            headers["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
+        chunks = opened.stream(format, spreadsheet_safe)
+    except BaseException:
+        opened.close()
+        raise
+    return StreamingResponse(_closing(opened, chunks), media_type=FORMATS[format], headers=headers)
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Whether the client named this ETag in If-None-Match."""
+    named = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    return etag.removeprefix("W/") in named or "*" in named
+
+
+async def _closing(opened: Export, chunks: Iterator[bytes]) -> AsyncIterator[Any]:
+    """The chunks; the connection is let go also when the client leaves before the end."""
+    try:
+        async for chunk in iterate_in_threadpool(chunks):
+            yield chunk
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(chunks.close)  # type: ignore[attr-defined]
+            await to_thread.run_sync(opened.close)
