@@ -1,63 +1,170 @@
 """Results of a day and the export: rows of the report, complete, in a stable order, from one snapshot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
+import sqlalchemy as sa
+
+from lms_etl import databases, days
+from lms_etl.api.reading import copy_out, formats, rows
+from lms_etl.api.reading.ask import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    ExportAsk,
+    Question,
+    oldest_change,
+    question,
+    snapshot_text,
+)
+from lms_etl.api.reading.changes import Changes, changes, settled_at, version
+from lms_etl.api.reading.columns import EXPORTED
+from lms_etl.api.reading.cursors import Cursor, digest_of
+from lms_etl.api.reading.freshness import Freshness, freshness
+from lms_etl.api.reading.problems import SnapshotChanged
+from lms_etl.api.reading.times import moment, second
 from lms_etl.api.scope import Scope
-from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl.warehouse import registry
+from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
-DEFAULT_LIMIT = 1000
-MAX_LIMIT = 10_000
-
-
-@dataclass(frozen=True)
-class ExportAsk:
-    """Which rows of the report. Without any day: the last complete one; with `updated_since`: of all days.
-
-    Days are local days of the site, `first` and `last` included. `limit` None means all rows in one stream. A cursor
-    holds the whole question, so nothing else has to come with it but limit and format.
-    """
-
-    date: date | None = None
-    first: date | None = None
-    last: date | None = None
-    course_id: str | None = None
-    moodle_course_id: int | None = None
-    limit: int | None = DEFAULT_LIMIT
-    offset: int = 0
-    cursor: str | None = None
-    updated_since: datetime | None = None
-    snapshot: str | None = None
-    count: bool | None = None
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Export", "ExportAsk", "open_export"]
 
 
 class Export:
     """An answer: what there is to say about it at once, and its rows as a stream of bytes.
 
-    Closed by its stream's end or by `close`; a context manager. `total` is None where counting would cost a scan: of
-    more than one day, unless `ExportAsk.count` asks for it.
+    Closed by its stream's end or by `close`; a context manager. All it says and gives is the state of one moment.
     """
 
-    complete_through: date | None
-    as_of: datetime
-    total: int | None
-    snapshot: str
-    etag: str
-    has_next: bool
-    next_cursor: str | None
-    envelope: dict[str, Any]
+    def __init__(
+        self, warehouse: Warehouse, connection: sa.Connection, scope: Scope, asked: Question, fresh: Freshness
+    ) -> None:
+        self._warehouse, self._connection, self._scope = warehouse, connection, scope
+        self._asked = asked
+        self._fresh = fresh
+        filters = asked.filters
+        self._digest = version(connection, filters.first, filters.last, scope)
+        if asked.expected not in (None, self._digest):
+            raise SnapshotChanged
+        since = filters.updated_since
+        self._changes: Changes | None = changes(connection, since, filters.first, filters.last) if since else None
+        self._settled = settled_at(connection, fresh.as_of)
+        self._query = rows.selected(scope, filters, self._changes, connection.dialect.name)
+        self.total: int | None = rows.counted(connection, self._query) if asked.count else None
+
+    @property
+    def complete_through(self) -> date | None:
+        """The newest day up to which every day since the first is loaded."""
+        return self._fresh.complete_through
+
+    @property
+    def as_of(self) -> datetime:
+        """When it was read, UTC without an offset."""
+        return self._fresh.as_of
+
+    @property
+    def snapshot(self) -> str:
+        """What the other pages of a pull by offset hand back, to be told when a day of it was loaded anew."""
+        return snapshot_text(self._asked.filters, self._digest)
+
+    @property
+    def etag(self) -> str:
+        """Weak, and the same for every format: `as_of` differs each time although the rows are the same."""
+        asked = (self._asked.filters, self._asked.limit, self._asked.offset, self._asked.after)
+        return f'W/"{digest_of(asked, self._scope.mark, self._digest, self.complete_through)}"'
+
+    @property
+    def has_next(self) -> bool:
+        """Whether rows follow this page."""
+        return self._page is not None and len(self._page) > (self._asked.limit or 0)
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Where the next page begins; None on the last one."""
+        if not self.has_next or self._page is None or self._asked.limit is None:
+            return None
+        last = self._page[self._asked.limit - 1]
+        return Cursor(self._asked.filters, last.extraction_date, last.moodle_course_id, self._digest).text()
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """What the JSON answer says beside its rows, in its order; times and days as text."""
+        filters, day = self._asked.filters, (lambda value: value and value.isoformat())
+        told = {
+            "limit": self._asked.limit,
+            "offset": self._asked.offset,
+            "has_next": self.has_next,
+            "extraction_date": day(filters.first) if self._asked.of_one_day else None,
+            "timestamp": second(self.as_of),
+            "from": day(filters.first),
+            "to": day(filters.last),
+            "total": self.total,
+            "next_cursor": self.next_cursor,
+            "snapshot": self.snapshot,
+            "complete_through": day(self.complete_through),
+            "as_of": moment(self.as_of),
+            "next_updated_since": moment(self._settled),
+        }
+        if self._changes is not None:
+            told["replaced_days"] = [day(each) for each in self._changes.replaced]
+        return told
 
     def stream(self, format: str, spreadsheet_safe: bool = True) -> Iterator[bytes]:  # noqa: A002
-        """The rows in a format of FORMATS."""
-        raise NotImplementedError
+        """The rows in a format of FORMATS. Text that a spreadsheet would run is made harmless unless told otherwise."""
+        formats.known(format)
+        return self._stream(format, spreadsheet_safe)
 
     def close(self) -> None:
         """Lets the connection go."""
-        raise NotImplementedError
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def _page(self) -> list[Any] | None:
+        """The rows of the page and one more; None for a stream of all rows. Nothing is read after it."""
+        if self._asked.limit is None:
+            return None
+        with databases.plain_errors(SETTING, self._warehouse.url), self:
+            return list(self._connection.execute(self._rest.limit(self._asked.limit + 1)))
+
+    @property
+    def _rest(self) -> sa.Select[Any]:
+        """The rows from this page on."""
+        query = self._query.offset(self._asked.offset) if self._asked.offset else self._query
+        after = self._asked.after
+        return query.where(rows.after(after, self._connection.dialect.name)) if after else query
+
+    def _stream(self, format: str, spreadsheet_safe: bool) -> Iterator[bytes]:  # noqa: A002
+        with databases.plain_errors(SETTING, self._warehouse.url), self:
+            if self._page is None and format == "csv" and self._connection.dialect.name == "postgresql":
+                yield from copy_out.lines(self._connection, self._rest, EXPORTED, spreadsheet_safe)
+            else:
+                yield from formats.written(format, EXPORTED, self._rows(), self.envelope, spreadsheet_safe)
+
+    def _rows(self) -> Iterator[rows.Rows]:
+        if self._page is None:
+            return rows.streamed(self._connection, self._rest)
+        page = self._page[: self._asked.limit]
+        return (page[first : first + rows.CHUNK] for first in range(0, len(page), rows.CHUNK))
 
 
 def open_export(warehouse: Warehouse, scope: Scope, ask: ExportAsk) -> Export:
-    """Opens the answer. Raises BadAsk (400) or SnapshotChanged (409)."""
-    raise NotImplementedError
+    """Opens the answer. Raises BadAsk (400), SnapshotChanged (409) or DatabaseProblem."""
+    settings = warehouse.settings
+    connection = rows.view_of(warehouse)
+    try:
+        with databases.plain_errors(SETTING, warehouse.url):
+            as_of = registry.utc_now()
+            fresh = freshness(connection, as_of)
+            known = oldest_change(as_of, settings.run_retention_days)
+            asked = question(ask, days.last_complete_day(settings.zone), fresh.newest, known)
+            return Export(warehouse, connection, scope, asked, fresh)
+    except BaseException:
+        connection.close()
+        raise
