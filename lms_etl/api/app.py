@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import date, datetime
-from functools import cached_property
 from importlib.metadata import version
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -22,8 +20,8 @@ from lms_etl.api.parameters import known_parameters
 from lms_etl.api.quotas import Quotas
 from lms_etl.api.reading.formats import FORMATS
 from lms_etl.api.routers import data, health, states, triggers
+from lms_etl.api.served import ServedWarehouse
 from lms_etl.settings import Settings
-from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 LAST_USED_EVERY_SECONDS = 60
 PACKED = tuple(FORMATS[name] for name in ("parquet", "xlsx"))
@@ -36,16 +34,6 @@ Refusal = Callable[[date, ZoneInfo, datetime, bool], str | None]
 def refuse_nothing(_day: date, _zone: ZoneInfo, _now: datetime, _forced: bool) -> str | None:
     """The rule of a site without an H+1 window."""
     return None
-
-
-class ServedWarehouse(Warehouse):
-    """A warehouse with as many connections as the API may use; it notices when a server was restarted."""
-
-    @cached_property
-    def engine(self) -> sa.Engine:
-        connections = self.settings.api_connections
-        pool: dict[str, Any] = {"pool_size": connections, "max_overflow": 0, "pool_timeout": 10, "pool_pre_ping": True}
-        return databases.writing_engine(self.settings.warehouse_database_url, SETTING, **pool)
 
 
 def create_app(settings: Settings, refusal: Refusal = refuse_nothing) -> FastAPI:

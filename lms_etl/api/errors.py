@@ -48,7 +48,8 @@ CODES = {
 """Every code with its HTTP status and its message. Programs go by the code; none is ever renamed."""
 
 BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-_PERMANENT = re.compile(r"Failed to connect to database|A statement took longer")
+_CONNECTING = re.compile(r"Failed to connect to database|A statement took longer")
+_WAITING = re.compile(r"database is locked|lock wait timeout|deadlock", re.IGNORECASE)
 
 
 class ApiError(Exception):
@@ -85,7 +86,9 @@ def of_database(error: DatabaseProblem) -> ApiError:
     logger.error("warehouse: %s", error)
     if isinstance(error, SchemaError) or " is missing" in str(error):
         return ApiError("schema_outdated")
-    if _PERMANENT.match(str(error)):
+    if _WAITING.search(str(error)):
+        return ApiError("busy", headers={"Retry-After": "5"})
+    if _CONNECTING.match(str(error)):
         return ApiError("database_unavailable", headers={"Retry-After": "10"})
     return ApiError("internal_error")
 
@@ -131,7 +134,7 @@ TRANSLATIONS: dict[type[Exception], Callable[[Any], ApiError]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the application one of CODES. What nobody expected is `internal_error`, by the middleware."""
+    """Makes every error of the application one of CODES; `observed` answers what nobody expected."""
 
     def handler(translate: Callable[[Any], ApiError]) -> Callable[[Request, Any], Awaitable[JSONResponse]]:
         async def respond(_request: Request, error: Any) -> JSONResponse:

@@ -67,7 +67,7 @@ class _State:
         up.add_metric([], 1)
         yield up
         counts = GaugeMetricFamily("lms_etl_live_runs", "Runs queued or running", labels=["status"])
-        found: dict[str, int] = dict(live)  # type: ignore[arg-type]
+        found: dict[str, int] = dict(live)
         for status in ("QUEUED", "RUNNING"):
             counts.add_metric([status.lower()], found.get(status, 0))
         yield counts

@@ -43,6 +43,8 @@ class Export:
         self._warehouse, self._connection, self._scope = warehouse, connection, scope
         self._asked = asked
         self._fresh = fresh
+        self.besides: dict[str, Any] = {}
+        """What a route adds to the envelope."""
         filters = asked.filters
         self._digest = version(connection, filters.first, filters.last, scope)
         if asked.expected not in (None, self._digest):
@@ -80,6 +82,11 @@ class Export:
         return self._page is not None and len(self._page) > (self._asked.limit or 0)
 
     @property
+    def rows_on_page(self) -> int | None:
+        """How many rows this page has; None for a stream of all rows."""
+        return None if self._page is None else min(len(self._page), self._asked.limit or 0)
+
+    @property
     def next_cursor(self) -> str | None:
         """Where the next page begins; None on the last one."""
         if not self.has_next or self._page is None or self._asked.limit is None:
@@ -108,7 +115,7 @@ class Export:
         }
         if self._changes is not None:
             told["replaced_days"] = [day(each) for each in self._changes.replaced]
-        return told
+        return told | self.besides
 
     def stream(self, format: str, spreadsheet_safe: bool = True) -> Iterator[bytes]:  # noqa: A002
         """The rows in a format of FORMATS. Text that a spreadsheet would run is made harmless unless told otherwise."""
