@@ -15,11 +15,15 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AliasChoices, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lms_etl.terms import Term, terms_of
+
 Roles = Annotated[tuple[int | str, ...], NoDecode]
 """Moodle roles: ids, archetypes, or both."""
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Words separated by commas."""
+
+Terms = Annotated[tuple[Term, ...], NoDecode]
 
 
 class SettingsError(Exception):
@@ -70,6 +74,11 @@ class Settings(BaseSettings):
     )
     start_date: date = variable(
         "LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD)."
+    )
+    terms: Terms = variable(
+        "LMS_ETL_TERMS",
+        (),
+        "Terms that roll-ups know, `2025 odd=2025-09-01..2026-01-31`, separated by commas; no day in two of them.",
     )
     student_roles: Roles = variable(
         "LMS_ETL_STUDENT_ROLES", (5,), "Roles that count as student: ids or archetypes, separated by commas."
@@ -205,6 +214,11 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
             raise ValueError("not a number and a period such as 600/minute (second, minute, hour, day)")
         return value
+
+    @field_validator("terms", mode="before")
+    @classmethod
+    def _read_terms(cls, value: Any) -> Any:
+        return terms_of(value) if isinstance(value, str) else value
 
     @field_validator("timezone")
     @classmethod

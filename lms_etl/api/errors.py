@@ -25,6 +25,8 @@ CODES = {
     "bad_format": (400, "There is no such format"),
     "bad_cursor": (400, "The cursor was not handed out for this question"),
     "bad_snapshot": (400, "The snapshot was not handed out by the API"),
+    "bad_rollup": (400, "There is no such period or level"),
+    "no_terms": (400, "No terms are configured"),
     "updated_since_too_old": (400, "So old changes are not known any more"),
     "unauthorized": (401, "Unauthorized"),
     "no_privilege": (403, "This user has no privilege here"),

@@ -5,7 +5,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from lms_etl.api.errors import CODES
-from lms_etl.api.reading.formats import FORMATS
 
 Word = Literal["not_started", "queued", "running", "completed", "failed"]
 
@@ -202,69 +201,3 @@ def _body(required: bool, day: str) -> dict[str, Any]:
 
 TRIGGER_BODY = _body(False, "Day at the site; yesterday, the last complete one, if left out")
 CLEAR_BODY = _body(True, "The day to remove")
-
-
-class ReportRow(BaseModel):
-    """The report: one visible course on one local day."""
-
-    id: int = Field(examples=[1])
-    course_id: str | None = Field(examples=["COURSE001"], description="Idnumber of the course's category")
-    id_number: str | None = Field(examples=["CS-101"], description="Idnumber of the course")
-    course_name: str | None = Field(examples=["Introduction to Programming"])
-    course_shortname: str | None = Field(examples=["INTRO_PROG"])
-    num_teachers: int = Field(examples=[2])
-    num_students: int = Field(examples=[25])
-    file_views: int = Field(examples=[150])
-    video_views: int = Field(examples=[300])
-    forum_views: int = Field(examples=[75])
-    quiz_views: int = Field(examples=[200])
-    assignment_views: int = Field(examples=[100])
-    url_views: int = Field(examples=[50])
-    total_views: int = Field(examples=[875])
-    avg_activity_per_student_per_day: float | None = Field(examples=[7.0])
-    active_days: int = Field(examples=[5])
-    extraction_date: str = Field(examples=["2026-03-22"])
-    created_at: str = Field(examples=["2026-03-23 02:00:10"], description="UTC")
-    updated_at: str = Field(examples=["2026-03-23 02:00:10"], description="UTC")
-    moodle_course_id: int = Field(examples=[42])
-    distinct_active_days: int = Field(examples=[4])
-    student_views: int | None = Field(examples=[800])
-
-
-class Exported(BaseModel):
-    """A page of the report. `results` adds `count`, `filters` and `pagination`."""
-
-    status: Literal[True]
-    data: list[ReportRow]
-    limit: int | None = Field(examples=[1000])
-    offset: int = Field(examples=[0])
-    has_next: bool = Field(examples=[False])
-    extraction_date: str | None = Field(examples=["2026-03-22"], description="The day, if it is one")
-    timestamp: str = Field(examples=["2026-03-23 08:15:00"], description="When it was read, UTC")
-    total: int | None = Field(examples=[60], description="Rows of all pages, where they are counted")
-    next_cursor: str | None = Field(description="The next page's `cursor`")
-    snapshot: str = Field(description="For pages by offset")
-    complete_through: str | None = Field(examples=["2026-03-22"], description="No day up to it is missing")
-    as_of: str = Field(examples=["2026-03-23T08:15:00Z"])
-    next_updated_since: str | None = Field(examples=["2026-03-23T08:15:00Z"])
-    replaced_days: list[str] | None = Field(None, description="Days to be replaced as a whole")
-    count: int | None = Field(None, examples=[1])
-    filters: dict[str, str] | None = Field(None, examples=[{"date": "2026-03-22"}])
-    pagination: Pagination | None = None
-
-
-EXPORTED: dict[str, Any] = {
-    "model": Exported,
-    "description": "The rows",
-    "content": {
-        media.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-        for name, media in FORMATS.items()
-        if name != "json"
-    },
-    "headers": {
-        "ETag": {"schema": {"type": "string"}, "description": "For If-None-Match"},
-        "X-Complete-Through": {"schema": {"type": "string"}, "description": "As complete_through, for every format"},
-        "X-As-Of": {"schema": {"type": "string"}, "description": "As as_of, for every format"},
-        "X-Next-Cursor": {"schema": {"type": "string"}, "description": "As next_cursor; absent on the last page"},
-    },
-}

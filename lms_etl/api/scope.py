@@ -35,6 +35,15 @@ class Scope:
         return course.in_(sa.select(tables.courses.c.moodle_course_id).where(self.condition(tables.courses)))
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """The same rule for statements of sql/warehouse: `:everything = 1 or directorate_id in .. or unit_id in ..`."""
+        return {
+            "everything": int(self.admin),
+            "directorates": sorted(self.directorates),
+            "units": sorted(self.units),
+        }
+
+    @property
     def mark(self) -> str:
         """The same for readers of the same rows, whoever they are: part of what a cache or a snapshot is about."""
         if self.admin:

@@ -16,7 +16,7 @@ from lms_etl_tests.warehouse.rows import DAY, NEXT_DAY
 OPEN = {("GET", "/health/live"), ("GET", "/health/ready")}
 READ = {
     ("GET", "/metrics"),
-    *(("GET", f"{PREFIX}/{path}") for path in ("status", "results", "results/{date}", "export")),
+    *(("GET", f"{PREFIX}/{path}") for path in ("status", "results", "results/{date}", "export", "rollup")),
 }
 ADMIN = {
     *(("GET", f"{PREFIX}/{path}") for path in ("scheduler_data", "scheduler", "logs", "runs/{id}")),
@@ -108,6 +108,8 @@ QUESTIONS = [
     f"export?date={DAY}&moodle_course_id=11",
     f"export?date={DAY}&offset=1",
     f"export?date={DAY}&course_id=K1'%20or%20'1'='1",
+    "rollup",
+    f"rollup?period=range&from={DAY}&to={NEXT_DAY}",
 ]
 
 

@@ -1,14 +1,14 @@
 """Results of a day and the export: rows of the report, complete, in a stable order, from one snapshot."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 
 from lms_etl import databases, days
-from lms_etl.api.reading import copy_out, formats, rows
+from lms_etl.api.reading import copy_out, rows
+from lms_etl.api.reading.answer import Answer
 from lms_etl.api.reading.ask import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -23,7 +23,7 @@ from lms_etl.api.reading.columns import EXPORTED
 from lms_etl.api.reading.cursors import Cursor, digest_of
 from lms_etl.api.reading.freshness import Freshness, freshness
 from lms_etl.api.reading.problems import SnapshotChanged
-from lms_etl.api.reading.times import moment, second
+from lms_etl.api.reading.times import day, moment, second
 from lms_etl.api.scope import Scope
 from lms_etl.warehouse import registry
 from lms_etl.warehouse.warehouse import SETTING, Warehouse
@@ -31,20 +31,16 @@ from lms_etl.warehouse.warehouse import SETTING, Warehouse
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Export", "ExportAsk", "open_export"]
 
 
-class Export:
-    """An answer: what there is to say about it at once, and its rows as a stream of bytes.
+class Export(Answer):
+    """Rows of the report."""
 
-    Closed by its stream's end or by `close`; a context manager. All it says and gives is the state of one moment.
-    """
+    columns = EXPORTED
 
     def __init__(
         self, warehouse: Warehouse, connection: sa.Connection, scope: Scope, asked: Question, fresh: Freshness
     ) -> None:
-        self._warehouse, self._connection, self._scope = warehouse, connection, scope
-        self._asked = asked
-        self._fresh = fresh
-        self.besides: dict[str, Any] = {}
-        """What a route adds to the envelope."""
+        super().__init__(warehouse, connection, fresh)
+        self._scope, self._asked = scope, asked
         filters = asked.filters
         self._digest = version(connection, filters.first, filters.last, scope)
         if asked.expected not in (None, self._digest):
@@ -54,16 +50,6 @@ class Export:
         self._settled = settled_at(connection, fresh.as_of)
         self._query = rows.selected(scope, filters, self._changes, connection.dialect.name)
         self.total: int | None = rows.counted(connection, self._query) if asked.count else None
-
-    @property
-    def complete_through(self) -> date | None:
-        """The newest day up to which every day since the first is loaded."""
-        return self._fresh.complete_through
-
-    @property
-    def as_of(self) -> datetime:
-        """When it was read, UTC without an offset."""
-        return self._fresh.as_of
 
     @property
     def snapshot(self) -> str:
@@ -97,8 +83,8 @@ class Export:
     @property
     def envelope(self) -> dict[str, Any]:
         """What the JSON answer says beside its rows, in its order; times and days as text."""
-        filters, day = self._asked.filters, (lambda value: value and value.isoformat())
-        told = {
+        filters = self._asked.filters
+        told: dict[str, Any] = {
             "limit": self._asked.limit,
             "offset": self._asked.offset,
             "has_next": self.has_next,
@@ -117,21 +103,6 @@ class Export:
             told["replaced_days"] = [day(each) for each in self._changes.replaced]
         return told | self.besides
 
-    def stream(self, format: str, spreadsheet_safe: bool = True) -> Iterator[bytes]:  # noqa: A002
-        """The rows in a format of FORMATS. Text that a spreadsheet would run is made harmless unless told otherwise."""
-        formats.known(format)
-        return self._stream(format, spreadsheet_safe)
-
-    def close(self) -> None:
-        """Lets the connection go."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @cached_property
     def _page(self) -> list[Any] | None:
         """The rows of the page and one more; None for a stream of all rows. Nothing is read after it."""
@@ -147,12 +118,10 @@ class Export:
         after = self._asked.after
         return query.where(rows.after(after, self._connection.dialect.name)) if after else query
 
-    def _stream(self, format: str, spreadsheet_safe: bool) -> Iterator[bytes]:  # noqa: A002
-        with databases.plain_errors(SETTING, self._warehouse.url), self:
-            if self._page is None and format == "csv" and self._connection.dialect.name == "postgresql":
-                yield from copy_out.lines(self._connection, self._rest, EXPORTED, spreadsheet_safe)
-            else:
-                yield from formats.written(format, EXPORTED, self._rows(), self.envelope, spreadsheet_safe)
+    def _written(self, format: str, spreadsheet_safe: bool) -> Iterator[bytes]:  # noqa: A002
+        if self._page is None and format == "csv" and self._connection.dialect.name == "postgresql":
+            return copy_out.lines(self._connection, self._rest, self.columns, spreadsheet_safe)
+        return super()._written(format, spreadsheet_safe)
 
     def _rows(self) -> Iterator[rows.Rows]:
         if self._page is None:

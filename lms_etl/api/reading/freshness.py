@@ -15,12 +15,14 @@ REPORT = "user_activity"
 
 @dataclass(frozen=True)
 class Freshness:
-    """`complete_through`: the newest day up to which every day since the first is loaded; `newest`: the last loaded.
+    """`complete_through`: the newest day up to which every day since the first is loaded; `first` and
+    `newest`: the ends of what is loaded.
 
     `as_of`: when it was read, UTC without an offset.
     """
 
     complete_through: date | None
+    first: date | None
     newest: date | None
     as_of: datetime
 
@@ -33,9 +35,9 @@ def freshness(connection: sa.Connection, as_of: datetime | None = None, job: str
     span = sa.select(sa.func.min(day), sa.func.max(day), sa.func.count()).where(*loaded)
     first, last, count = connection.execute(span).one()
     if first is None or (last - first).days + 1 == count:
-        return Freshness(last, last, as_of)
+        return Freshness(last, first, last, as_of)
     unbroken = end_of_unbroken(connection.scalars(sa.select(day).where(*loaded).order_by(day)).all())
-    return Freshness(unbroken, last, as_of)
+    return Freshness(unbroken, first, last, as_of)
 
 
 def end_of_unbroken(days: Sequence[date]) -> date:

@@ -1,6 +1,6 @@
 """Moments of the warehouse (UTC without an offset) as the text of an answer."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 
 def second(value: datetime) -> str:
@@ -11,3 +11,8 @@ def second(value: datetime) -> str:
 def moment(value: datetime) -> str:
     """`2026-03-23T02:10:05.123456Z`: exact, with its offset."""
     return value.isoformat(timespec="microseconds") + "Z"
+
+
+def day(value: date | None) -> str | None:
+    """`2026-03-22`."""
+    return value.isoformat() if value else None

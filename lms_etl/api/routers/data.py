@@ -9,23 +9,27 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
-from lms_etl.api import models
+from lms_etl.api import models, report_models
 from lms_etl.api.auth import Caller
 from lms_etl.api.parameters import Day, Format, Limit, Moment, Offset, Sealed, Word, chosen_format, whole_number
-from lms_etl.api.reading.export import Export, ExportAsk, open_export
+from lms_etl.api.reading.answer import Answer
+from lms_etl.api.reading.export import ExportAsk, open_export
 from lms_etl.api.reading.formats import FORMATS
+from lms_etl.api.reading.periods import Kind
+from lms_etl.api.reading.rollup import By, RollupAsk, open_rollup
 from lms_etl.api.scope import Scope
 
 router = APIRouter(prefix="/api/user_activity_etl", tags=["data"])
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: models.EXPORTED,
+    200: report_models.EXPORTED,
     304: {"description": "Nothing has changed since the `ETag` given"},
 }
 EARLIEST = date(1970, 1, 1)
 
 From = Annotated[Day | None, Query(alias="from", description="First day of a period.")]
 To = Annotated[Day | None, Query(alias="to", description="Last day of a period.")]
+SpreadsheetSafe = Annotated[bool, Query(description="Whether text that a spreadsheet would run is made harmless.")]
 
 
 @router.get(
@@ -95,7 +99,7 @@ def export(
     updated_since: Moment = None,
     count: Annotated[bool | None, Query(description="Whether `total` is counted; a day's always is.")] = None,
     whole: Annotated[bool, Query(alias="all", description="All rows in one stream; limit does not count.")] = False,
-    spreadsheet_safe: Annotated[bool, Query(description="Whether text that a spreadsheet would run is quoted.")] = True,
+    spreadsheet_safe: SpreadsheetSafe = True,
     format: Format = None,  # noqa: A002
 ) -> Response:
     """Walk pages by `cursor`: every row comes exactly once, also while days are loaded. By `offset`, hand back the
@@ -120,7 +124,31 @@ def export(
     return answer(request, opened, wanted, "export", spreadsheet_safe)
 
 
-def answer(request: Request, opened: Export, format: str, name: str, spreadsheet_safe: bool = True) -> Response:  # noqa: A002
+@router.get(
+    "/rollup",
+    summary="The report over weeks, months, terms or any days, by course, unit, directorate or the whole site",
+    response_class=Response,
+    responses={**ANSWERS, 200: report_models.ROLLED_UP, **models.refusals(406)},
+)
+def rollup(
+    request: Request,
+    scope: Caller,
+    period: Annotated[Kind, Query(description="range: the days asked for as one period.")] = "month",
+    by: By = "course",
+    first: From = None,
+    last: To = None,
+    spreadsheet_safe: SpreadsheetSafe = True,
+    format: Format = None,  # noqa: A002
+) -> Response:
+    """Sums over the loaded days of each period; `active_days` is the span from the first active day to the last one,
+    as in the report. The rows of the units of a directorate sum to the directorate's, those of all to the site's.
+    """
+    wanted = chosen_format(request, format)
+    opened = open_rollup(request.app.state.warehouse, scope, RollupAsk(period, by, first, last))
+    return answer(request, opened, wanted, "rollup", spreadsheet_safe)
+
+
+def answer(request: Request, opened: Answer, format: str, name: str, spreadsheet_safe: bool = True) -> Response:  # noqa: A002
     """The rows as a stream with their ETag, or 304 if the client has them already."""
     etag = opened.etag.replace('"', f'"{format}-', 1)
     headers = {
@@ -152,7 +180,7 @@ def _has(request: Request, etag: str) -> bool:
     return etag.removeprefix("W/") in named or "*" in named
 
 
-async def _closing(opened: Export, chunks: Iterator[bytes]) -> AsyncIterator[Any]:
+async def _closing(opened: Answer, chunks: Iterator[bytes]) -> AsyncIterator[Any]:
     """The chunks; the connection is let go also when the client leaves before the end."""
     try:
         async for chunk in iterate_in_threadpool(chunks):
