@@ -1,13 +1,14 @@
 """The report of a day and its export: pages or the whole, in any format, and only the caller's rows."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any
 
 from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import iterate_in_threadpool
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from lms_etl.api import models, report_models
 from lms_etl.api.auth import Caller
@@ -171,7 +172,7 @@ def answer(request: Request, opened: Answer, format: str, name: str, spreadsheet
     except BaseException:
         opened.close()
         raise
-    return StreamingResponse(_closing(opened, chunks), media_type=FORMATS[format], headers=headers)
+    return Rows(opened, chunks, media_type=FORMATS[format], headers=headers)
 
 
 def _has(request: Request, etag: str) -> bool:
@@ -180,12 +181,17 @@ def _has(request: Request, etag: str) -> bool:
     return etag.removeprefix("W/") in named or "*" in named
 
 
-async def _closing(opened: Answer, chunks: Iterator[bytes]) -> AsyncIterator[Any]:
-    """The chunks; the connection is let go also when the client leaves before the end."""
-    try:
-        async for chunk in iterate_in_threadpool(chunks):
-            yield chunk
-    finally:
-        with CancelScope(shield=True):
-            await to_thread.run_sync(chunks.close)  # type: ignore[attr-defined]
-            await to_thread.run_sync(opened.close)
+class Rows(StreamingResponse):
+    """Streamed rows; their connection is let go also when the client leaves, even before the first row."""
+
+    def __init__(self, opened: Answer, chunks: Iterator[bytes], **more: Any) -> None:
+        super().__init__(chunks, **more)
+        self.opened, self.chunks = opened, chunks
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(self.chunks.close)  # type: ignore[attr-defined]
+                await to_thread.run_sync(self.opened.close)
