@@ -19,6 +19,7 @@ from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
 from lms_etl.api.quotas import Quotas
 from lms_etl.api.reading.formats import FORMATS
+from lms_etl.api.reading.pages import KeptPages
 from lms_etl.api.routers import data, health, states, triggers
 from lms_etl.api.served import ServedWarehouse
 from lms_etl.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings, refusal: Refusal = refuse_nothing) -> FastAPI
     app.state.warehouse = warehouse
     app.state.metrics = metrics
     app.state.refusal = refusal
+    app.state.kept_pages = KeptPages()
     app.state.access = Access(warehouse, Quotas(settings))
     app.include_router(health.open_router, dependencies=[Depends(known_parameters)])
     for router in (states.router, triggers.router, data.router, health.router):

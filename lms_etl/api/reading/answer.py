@@ -10,6 +10,7 @@ from lms_etl import databases
 from lms_etl.api.reading import formats
 from lms_etl.api.reading.columns import Column
 from lms_etl.api.reading.freshness import Freshness
+from lms_etl.api.reading.pages import Page
 from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 
@@ -32,6 +33,11 @@ class Answer:
     def as_of(self) -> datetime:
         """When it was read, UTC without an offset."""
         return self._fresh.as_of
+
+    @property
+    def page(self) -> Page | None:
+        """Its rows if they are one page; None if they are a stream."""
+        return None
 
     @property
     def total(self) -> int | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,13 +19,14 @@ _LOADED = (receipts.c.job_name == sa.bindparam("job"), receipts.c.run_id.is_not(
 _RUNNING = sa.select(sa.func.min(runs.c.started_at)).where(
     runs.c.job_name == sa.bindparam("job"), runs.c.status == "RUNNING"
 )
-# Made once, and one statement: every answer begins with it.
-_SPAN = sa.select(
-    sa.func.min(receipts.c.target_date),
-    sa.func.max(receipts.c.target_date),
-    sa.func.count(),
-    _RUNNING.scalar_subquery(),
+SPAN = sa.select(
+    sa.func.min(receipts.c.target_date).label("first"),
+    sa.func.max(receipts.c.target_date).label("last"),
+    sa.func.count().label("days"),
+    _RUNNING.scalar_subquery().label("oldest"),
 ).where(*_LOADED)
+"""Ends and number of the loaded days, and the start of the oldest load that runs; `:job` is the step."""
+
 _DAYS = sa.select(receipts.c.target_date).where(*_LOADED).order_by(receipts.c.target_date)
 
 
@@ -47,7 +49,12 @@ class Freshness:
 def freshness(connection: sa.Connection, as_of: datetime | None = None, job: str = REPORT) -> Freshness:
     """The freshness of the report, or of what another step loads; `as_of` is now unless the view began before."""
     as_of = as_of or registry.utc_now()
-    first, last, count, oldest = connection.execute(_SPAN, {"job": job}).one()
+    return freshness_of(connection, connection.execute(SPAN, {"job": job}).one(), as_of, job)
+
+
+def freshness_of(connection: sa.Connection, span: Any, as_of: datetime, job: str = REPORT) -> Freshness:
+    """The freshness that a row of SPAN tells; only days with a gap among them are read one by one."""
+    first, last, count, oldest = span.first, span.last, span.days, span.oldest
     settled = min(oldest or as_of, as_of)
     if first is None or (last - first).days + 1 == count:
         return Freshness(last, first, last, as_of, settled)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from lms_etl import databases, statements
 from lms_etl.api.reading import rows
 from lms_etl.api.reading.answer import Answer
-from lms_etl.api.reading.changes import courses_version, version
+from lms_etl.api.reading.changes import state
 from lms_etl.api.reading.columns import VIEWS, Column
 from lms_etl.api.reading.cursors import digest_of
 from lms_etl.api.reading.freshness import Freshness, freshness
@@ -68,7 +68,8 @@ class Rollup(Answer):
         self._periods = list(_asked_periods(warehouse, ask, fresh))
         self.columns = columns_of(ask.by)
         first, last = (self._periods[0].first, self._periods[-1].last) if self._periods else (None, None)
-        self._state = version(connection, first, last, scope), courses_version(connection)
+        found = state(connection, first, last, scope, fresh.as_of)
+        self._state = found.version, found.places
 
     @property
     def etag(self) -> str:

@@ -31,6 +31,15 @@ def view_of(warehouse: Warehouse) -> sa.Connection:
         return connection
 
 
+def glance_of(warehouse: Warehouse) -> sa.Connection:
+    """A connection for one statement, without the round trips of a transaction. The caller closes it."""
+    connection = warehouse.engine.connect()
+    # SQLite has no round trips, and its driver would leave the mode that our transactions need.
+    if connection.dialect.name == "sqlite":
+        return connection
+    return connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def selected(scope: Scope, filters: Filters, changes: Changes | None, dialect: str) -> sa.Select[Any]:
     """The rows of a pull, in order."""
     conditions = [scope.of_course(report.c.moodle_course_id), *_of_days(filters), *_of_course(filters, dialect)]

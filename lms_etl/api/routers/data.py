@@ -14,7 +14,7 @@ from lms_etl.api import models, report_models
 from lms_etl.api.auth import Caller
 from lms_etl.api.parameters import Day, Format, Limit, Moment, Offset, Sealed, Word, chosen_format, whole_number
 from lms_etl.api.reading.answer import Answer
-from lms_etl.api.reading.export import ExportAsk, open_export
+from lms_etl.api.reading.export import ExportAsk, Keeping, open_export
 from lms_etl.api.reading.formats import FORMATS
 from lms_etl.api.reading.periods import Kind
 from lms_etl.api.reading.rollup import By, RollupAsk, open_rollup
@@ -71,7 +71,7 @@ def results_of_day(
 def _results(request: Request, scope: Scope, ask: ExportAsk, format: str | None, filters: dict[str, str]) -> Response:  # noqa: A002
     """The rows with the envelope of the documented results: filters and pagination beside what an export says."""
     wanted = chosen_format(request, format)
-    opened = open_export(request.app.state.warehouse, scope, ask)
+    opened = open_export(request.app.state.warehouse, scope, ask, Keeping(request.app.state.kept_pages, wanted))
     with opened:
         count = opened.rows_on_page
     page = {"limit": ask.limit, "offset": ask.offset, "count": count, "total_count": opened.total}
@@ -121,7 +121,8 @@ def export(
         snapshot=snapshot,
         count=count,
     )
-    opened = open_export(request.app.state.warehouse, scope, ask)
+    keeping = Keeping(request.app.state.kept_pages, wanted, spreadsheet_safe)
+    opened = open_export(request.app.state.warehouse, scope, ask, keeping)
     return answer(request, opened, wanted, "export", spreadsheet_safe)
 
 
@@ -172,6 +173,9 @@ def answer(request: Request, opened: Answer, format: str, name: str, spreadsheet
     except BaseException:
         opened.close()
         raise
+    if opened.page is not None:
+        # Small, and read: in one piece it costs no more changes of threads.
+        return Response(b"".join(chunks), media_type=FORMATS[format], headers=headers)
     return Rows(opened, chunks, media_type=FORMATS[format], headers=headers)
 
 

@@ -42,9 +42,9 @@ def csv_rows(text: bytes) -> list[dict[str, str]]:
 def test_csv_is_the_same_through_copy_and_through_rows(warehouse: Warehouse, limit: int | None) -> None:
     loaded(warehouse)
     with open_export(warehouse, ADMIN, ExportAsk(date=DAYS[0], limit=10)) as export:
-        assert export._page
+        assert export.page
         for safe in (True, False):
-            by_rows = b"".join(written("csv", EXPORTED, [export._page], {}, safe))
+            by_rows = b"".join(written("csv", EXPORTED, [export.page.rows], {}, safe))
             assert content(warehouse, ADMIN, "csv", safe, date=DAYS[0], limit=limit) == by_rows
 
 

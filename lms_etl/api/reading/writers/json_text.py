@@ -1,6 +1,6 @@
 """JSON: the documented document, or a row a line. Decimals are numbers with both of their places: 7.00."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -18,12 +18,22 @@ _SPOKEN: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
 
 def document(columns: Sequence[Column], chunks: Chunks, envelope: dict[str, Any], _safe: bool) -> Iterator[bytes]:
     """One object: status, data, then the envelope. An answer that breaks off is no JSON, so none takes it for whole."""
+    yield from framed(elements(columns, chunks), envelope)
+
+
+def framed(data: Iterable[bytes], envelope: dict[str, Any]) -> Iterator[bytes]:
+    """The object around its rows."""
     yield b'{"status":true,"data":['
+    yield from data
+    yield b"]," + orjson.dumps(envelope)[1:]
+
+
+def elements(columns: Sequence[Column], chunks: Chunks) -> Iterator[bytes]:
+    """The rows between the brackets of `data`."""
     between = b""
     for chunk in _objects(columns, chunks):
         yield between + orjson.dumps(chunk)[1:-1]
         between = b","
-    yield b"]," + orjson.dumps(envelope)[1:]
 
 
 def lines(columns: Sequence[Column], chunks: Chunks, _envelope: dict[str, Any], _safe: bool) -> Iterator[bytes]:
