@@ -17,7 +17,6 @@ class Answer:
     """Closed by its stream's end or by `close`; a context manager. All it says and gives is the state of one moment."""
 
     columns: list[Column]
-    total: int | None = None
 
     def __init__(self, warehouse: Warehouse, connection: sa.Connection, fresh: Freshness) -> None:
         self._warehouse, self._connection, self._fresh = warehouse, connection, fresh
@@ -33,6 +32,11 @@ class Answer:
     def as_of(self) -> datetime:
         """When it was read, UTC without an offset."""
         return self._fresh.as_of
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are; None where that is not counted."""
+        return None
 
     @property
     def has_next(self) -> bool:

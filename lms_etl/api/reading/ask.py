@@ -48,6 +48,10 @@ class Question:
         return self.filters.first is not None and self.filters.first == self.filters.last
 
     @property
+    def is_first(self) -> bool:
+        return not self.offset and self.after is None
+
+    @property
     def count(self) -> bool:
         """Whether the rows of the whole pull are to be counted."""
         return self.of_one_day if self.wants_total is None else self.wants_total

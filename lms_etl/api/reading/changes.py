@@ -58,16 +58,6 @@ def changes(connection: sa.Connection, since: datetime, first: date | None, last
     return Changes([day for day, _ in found], [day for day, deleted in found if deleted])
 
 
-def settled_at(connection: sa.Connection, as_of: datetime) -> datetime:
-    """The moment up to which no change can appear any more: `as_of`, or the start of the oldest load still running.
-
-    A row's updated_at is older than its commit; from a load that runs now, rows will appear with moments before now.
-    """
-    query = sa.select(sa.func.min(runs.c.started_at)).where(runs.c.job_name == REPORT, runs.c.status == "RUNNING")
-    oldest = connection.execute(query).scalar()
-    return as_of if oldest is None else min(oldest, as_of)
-
-
 def _between(first: date | None, last: date | None) -> list[Any]:
     bounds = []
     if first is not None:

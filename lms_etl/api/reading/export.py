@@ -18,7 +18,7 @@ from lms_etl.api.reading.ask import (
     question,
     snapshot_text,
 )
-from lms_etl.api.reading.changes import Changes, changes, settled_at, version
+from lms_etl.api.reading.changes import Changes, changes, version
 from lms_etl.api.reading.columns import EXPORTED
 from lms_etl.api.reading.cursors import Cursor, digest_of
 from lms_etl.api.reading.freshness import Freshness, freshness
@@ -47,9 +47,8 @@ class Export(Answer):
             raise SnapshotChanged
         since = filters.updated_since
         self._changes: Changes | None = changes(connection, since, filters.first, filters.last) if since else None
-        self._settled = settled_at(connection, fresh.as_of)
+        self._total: int | None = None
         self._query = rows.selected(scope, filters, self._changes, connection.dialect.name)
-        self.total: int | None = rows.counted(connection, self._query) if asked.count else None
 
     @property
     def snapshot(self) -> str:
@@ -61,6 +60,13 @@ class Export(Answer):
         """Weak, and the same for every format: `as_of` differs each time although the rows are the same."""
         asked = (self._asked.filters, self._asked.limit, self._asked.offset, self._asked.after)
         return f'W/"{digest_of(asked, self._scope.mark, self._digest, self.complete_through)}"'
+
+    @property
+    def total(self) -> int | None:
+        """The rows of the whole pull. None where counting would cost a scan, of many days, unless it was asked for."""
+        if self._page is None and self._total is None:
+            self._total = self._counted([])
+        return self._total
 
     @property
     def has_next(self) -> bool:
@@ -97,7 +103,7 @@ class Export(Answer):
             "snapshot": self.snapshot,
             "complete_through": day(self.complete_through),
             "as_of": moment(self.as_of),
-            "next_updated_since": moment(self._settled),
+            "next_updated_since": moment(self._fresh.settled),
         }
         if self._changes is not None:
             told["replaced_days"] = [day(each) for each in self._changes.replaced]
@@ -109,7 +115,17 @@ class Export(Answer):
         if self._asked.limit is None:
             return None
         with databases.plain_errors(SETTING, self._warehouse.url), self:
-            return list(self._connection.execute(self._rest.limit(self._asked.limit + 1)))
+            page = list(self._connection.execute(self._rest.limit(self._asked.limit + 1)).all())
+            self._total = self._counted(page)
+            return page
+
+    def _counted(self, page: list[Any]) -> int | None:
+        """The rows of the whole pull, if they are to be counted; a first page that is the last one tells."""
+        if not self._asked.count:
+            return None
+        if page and self._asked.is_first and len(page) <= (self._asked.limit or 0):
+            return len(page)
+        return rows.counted(self._connection, self._query)
 
     @property
     def _rest(self) -> sa.Select[Any]:

@@ -8,9 +8,24 @@ import sqlalchemy as sa
 
 from lms_etl.warehouse import registry
 from lms_etl.warehouse.tables import etl_days as receipts
+from lms_etl.warehouse.tables import etl_job_runs as runs
 
 REPORT = "user_activity"
 """The step that loads the report, in registry and receipts."""
+
+
+_LOADED = (receipts.c.job_name == sa.bindparam("job"), receipts.c.run_id.is_not(None))
+_RUNNING = sa.select(sa.func.min(runs.c.started_at)).where(
+    runs.c.job_name == sa.bindparam("job"), runs.c.status == "RUNNING"
+)
+# Made once, and one statement: every answer begins with it.
+_SPAN = sa.select(
+    sa.func.min(receipts.c.target_date),
+    sa.func.max(receipts.c.target_date),
+    sa.func.count(),
+    _RUNNING.scalar_subquery(),
+).where(*_LOADED)
+_DAYS = sa.select(receipts.c.target_date).where(*_LOADED).order_by(receipts.c.target_date)
 
 
 @dataclass(frozen=True)
@@ -18,26 +33,26 @@ class Freshness:
     """`complete_through`: the newest day up to which every day since the first is loaded; `first` and
     `newest`: the ends of what is loaded.
 
-    `as_of`: when it was read, UTC without an offset.
+    `as_of`: when it was read, UTC without an offset. `settled`: the moment up to which no change can appear any more:
+    `as_of`, or the start of the oldest load still running, whose rows will appear with moments before now.
     """
 
     complete_through: date | None
     first: date | None
     newest: date | None
     as_of: datetime
+    settled: datetime
 
 
 def freshness(connection: sa.Connection, as_of: datetime | None = None, job: str = REPORT) -> Freshness:
     """The freshness of the report, or of what another step loads; `as_of` is now unless the view began before."""
     as_of = as_of or registry.utc_now()
-    loaded = [receipts.c.job_name == job, receipts.c.run_id.is_not(None)]
-    day = receipts.c.target_date
-    span = sa.select(sa.func.min(day), sa.func.max(day), sa.func.count()).where(*loaded)
-    first, last, count = connection.execute(span).one()
+    first, last, count, oldest = connection.execute(_SPAN, {"job": job}).one()
+    settled = min(oldest or as_of, as_of)
     if first is None or (last - first).days + 1 == count:
-        return Freshness(last, first, last, as_of)
-    unbroken = end_of_unbroken(connection.scalars(sa.select(day).where(*loaded).order_by(day)).all())
-    return Freshness(unbroken, first, last, as_of)
+        return Freshness(last, first, last, as_of, settled)
+    unbroken = end_of_unbroken(connection.scalars(_DAYS, {"job": job}).all())
+    return Freshness(unbroken, first, last, as_of, settled)
 
 
 def end_of_unbroken(days: Sequence[date]) -> date:

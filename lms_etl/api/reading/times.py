@@ -1,11 +1,18 @@
 """Moments of the warehouse (UTC without an offset) as the text of an answer."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 
 def second(value: datetime) -> str:
     """`2026-03-23 02:10:05`: the documented form, UTC, to the second."""
-    return value.isoformat(" ", "seconds") if not value.microsecond else value.replace(microsecond=0).isoformat(" ")
+    return str(value)[:19]
+
+
+def seconds(values: Sequence[datetime | None]) -> list[str | None]:
+    """The same of many moments. The rows of a load share theirs, so few are written anew."""
+    written = {value: second(value) for value in set(values) if value is not None}
+    return [written.get(value) for value in values]  # type: ignore[arg-type]
 
 
 def moment(value: datetime) -> str:

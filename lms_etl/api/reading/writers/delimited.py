@@ -9,7 +9,7 @@ from typing import Any
 
 from lms_etl.api.reading.columns import Column, Kind
 from lms_etl.api.reading.formats import Chunks
-from lms_etl.api.reading.times import second
+from lms_etl.api.reading.times import seconds
 
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 """First characters of what a spreadsheet may take for a formula, after OWASP; the last four are the full-width ones."""
@@ -41,8 +41,9 @@ def harmless(text: str) -> str:
 def _writer(kind: Kind, spreadsheet_safe: bool) -> Callable[[Sequence[Any]], list[str]]:
     if kind == "text":
         return _safe_texts if spreadsheet_safe else _texts
-    write: Callable[[Any], str] = {"day": lambda day: day.isoformat(), "moment": second}.get(kind, str)
-    return lambda values: ["" if value is None else write(value) for value in values]
+    if kind == "moment":
+        return lambda values: [text or "" for text in seconds(values)]
+    return lambda values: ["" if value is None else str(value) for value in values]
 
 
 def _safe_texts(values: Sequence[str | None]) -> list[str]:

@@ -7,11 +7,11 @@ import orjson
 
 from lms_etl.api.reading.columns import Column
 from lms_etl.api.reading.formats import Chunks
-from lms_etl.api.reading.times import second
+from lms_etl.api.reading.times import seconds
 
-_SPOKEN: dict[str, Callable[[Any], Any]] = {
-    "decimal": lambda value: orjson.Fragment(str(value)),
-    "moment": second,
+_SPOKEN: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
+    "decimal": lambda values: [None if value is None else orjson.Fragment(str(value)) for value in values],
+    "moment": seconds,
 }
 """Kinds that JSON has no word for; orjson writes a day as it should be."""
 
@@ -38,5 +38,5 @@ def _objects(columns: Sequence[Column], chunks: Chunks) -> Iterator[list[dict[st
     for chunk in chunks:
         values: list[Sequence[Any]] = list(zip(*chunk, strict=True))
         for number, speak in spoken:
-            values[number] = [None if value is None else speak(value) for value in values[number]]
+            values[number] = speak(values[number])
         yield [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
