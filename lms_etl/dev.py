@@ -1,6 +1,5 @@
 """`lms-etl dev`: Dagster's UI and daemon, and the API, as two processes that end together."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,8 +13,18 @@ GRACE_SECONDS = 20
 def run_together(*commands: Sequence[str]) -> int:
     """Runs the commands until one ends or a signal comes, then ends the others; returns the first one's exit code."""
     stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, _frame: stopping.append(got))
+    before = {
+        number: signal.signal(number, lambda got, _frame: stopping.append(got))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        return _until_one_ends(commands, stopping)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _until_one_ends(commands: Sequence[Sequence[str]], stopping: list[int]) -> int:
     children = [subprocess.Popen([sys.executable, *command]) for command in commands]  # noqa: S603
     code = None
     while code is None and not stopping:
@@ -23,7 +32,7 @@ def run_together(*commands: Sequence[str]) -> int:
         code = next((child.returncode for child in children if child.poll() is not None), None)
     for child in children:
         if child.poll() is None:
-            child.send_signal(signal.SIGTERM if os.name == "posix" else signal.SIGINT)
+            child.terminate()
     deadline = time.monotonic() + GRACE_SECONDS
     for child in children:
         try:

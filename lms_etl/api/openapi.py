@@ -29,6 +29,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
     told = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     for path in told["paths"].values():
         for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = _without_null(parameter["schema"])
             described = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
             # FastAPI announces its own 422 for every parameter; ours is 400, and is there already.
             if described.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
@@ -36,3 +38,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         told["components"]["schemas"].pop(name, None)
     return told
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same without null: a parameter is there or is not, but never null."""
+    kinds = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return kinds[0] | {name: value for name, value in schema.items() if name != "anyOf"}
