@@ -1,6 +1,5 @@
 """The console command `lms-etl`. Only what a command needs is imported when it runs: `--help` answers at once."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lms_etl.alerts.commands import app as alerts
+from lms_etl.api import commands
 
 if TYPE_CHECKING:
     from lms_etl.settings import Settings
@@ -24,6 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(alerts, name="alerts")
+app.add_typer(commands.token_app, name="token")
+app.add_typer(commands.user_app, name="user")
 out = Console()
 err = Console(stderr=True)
 
@@ -64,11 +66,13 @@ def main() -> None:
         refuse(str(error))
     except Exception as error:
         from lms_etl.activity.request_commands import UnclearRun
+        from lms_etl.api.users import UserProblem
         from lms_etl.databases import DatabaseProblem
         from lms_etl.warehouse.locks import AlreadyRunningError
         from lms_etl.warehouse.queue import UnknownRun, WaitingForCounts
 
-        if not isinstance(error, DatabaseProblem | AlreadyRunningError | WaitingForCounts | UnknownRun | UnclearRun):
+        told = DatabaseProblem | AlreadyRunningError | WaitingForCounts | UnknownRun | UnclearRun | UserProblem
+        if not isinstance(error, told):
             raise
         err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
@@ -99,15 +103,31 @@ def demo(
 
 
 @app.command()
-def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
-    """Start the Dagster UI, its daemon and the code location on the embedded home."""
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    api_port: Annotated[int, typer.Option(help="Port of the HTTP API.")] = 8081,
+) -> None:
+    """Start the Dagster UI, its daemon and the code location on the embedded home, and the HTTP API."""
+    from lms_etl import dev as processes
     from lms_etl.instance import dagster_home
 
     home = dagster_home(settings())
-    out.print(f"Dagster UI: http://127.0.0.1:{port}   home: {home}")
+    out.print(f"Dagster UI: http://127.0.0.1:{port}   API: http://127.0.0.1:{api_port}/docs   home: {home}")
     # `dagster dev` calls itself superseded by a command that needs a package of its own: nothing a user can act on.
-    arguments = ["-W", "ignore", "-m", "dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
+    dagster = ["-W", "ignore", "-m", "dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
+    raise typer.Exit(processes.run_together(dagster, ["-m", "lms_etl.cli", "api", "--port", str(api_port)]))
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8081,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+) -> None:
+    """Serve the HTTP API until it is told to end; answers under way are finished."""
+    from lms_etl.api.serve import serve
+
+    serve(settings(), host, port, workers)
 
 
 @app.command()

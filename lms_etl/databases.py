@@ -74,15 +74,18 @@ def reading_engine(url: str, setting: str, timeout: int, connections: int) -> sa
     return engine
 
 
-def writing_engine(url: str, setting: str) -> sa.Engine:
-    """An engine for the warehouse: sessions in UTC, SQLite in WAL mode with foreign keys and a patient lock."""
+def writing_engine(url: str, setting: str, **pool: Any) -> sa.Engine:
+    """An engine for the warehouse: sessions in UTC, SQLite in WAL mode with foreign keys and a patient lock.
+
+    `pool` are SQLAlchemy's settings of the pool of connections.
+    """
     parsed = parse_url(url, setting)
     if parsed.drivername == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             path = Path(str(parsed.database)).expanduser()
             path.parent.mkdir(parents=True, exist_ok=True)
             parsed = parsed.set(database=str(path))
-        engine = sa.create_engine(parsed, connect_args={"timeout": 60})
+        engine = sa.create_engine(parsed, connect_args={"timeout": 60}, **pool)
         _on_connect(engine, "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on")
         _own_transactions(engine)
         return engine
@@ -90,7 +93,7 @@ def writing_engine(url: str, setting: str) -> sa.Engine:
     if parsed.drivername.startswith("mysql"):
         arguments["local_infile"] = True
     engine = sa.create_engine(
-        parsed, isolation_level="READ COMMITTED", connect_args=arguments, insertmanyvalues_page_size=1000
+        parsed, isolation_level="READ COMMITTED", connect_args=arguments, insertmanyvalues_page_size=1000, **pool
     )
     postgresql = parsed.drivername.startswith("postgresql")
     # Old MySQL servers are set up to cut values to fit; our sessions say what they want, whatever the server's mode.

@@ -5,6 +5,7 @@ settings and databases in `demo/` of the home folder; they count only while no r
 """
 
 import os
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -15,12 +16,18 @@ from pydantic import AliasChoices, Field, PrivateAttr, ValidationError, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lms_etl.alerts.rules import USUAL, Severity
+from lms_etl.terms import Term, terms_of
 
 Severities = Annotated[dict[str, Severity], NoDecode]
 """Severities by kind of alert."""
 
 Roles = Annotated[tuple[int | str, ...], NoDecode]
 """Moodle roles: ids, archetypes, or both."""
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Words separated by commas."""
+
+Terms = Annotated[tuple[Term, ...], NoDecode]
 
 
 class SettingsError(Exception):
@@ -71,6 +78,11 @@ class Settings(BaseSettings):
     )
     start_date: date = variable(
         "LMS_ETL_START_DATE", date(2025, 1, 1), "First day of the daily partitions (YYYY-MM-DD)."
+    )
+    terms: Terms = variable(
+        "LMS_ETL_TERMS",
+        (),
+        "Terms that roll-ups know, `2025 odd=2025-09-01..2026-01-31`, separated by commas; no day in two of them.",
     )
     student_roles: Roles = variable(
         "LMS_ETL_STUDENT_ROLES", (5,), "Roles that count as student: ids or archetypes, separated by commas."
@@ -220,6 +232,51 @@ class Settings(BaseSettings):
     ui_url: str = variable(
         "LMS_ETL_UI_URL", "", "Address of the Dagster UI for links in messages, such as https://etl.example.org."
     )
+    api_rate_limit: str = variable(
+        "API_RATE_LIMIT", "600/minute", "Requests that one user of the API may make, as `number/period`."
+    )
+    api_failed_limit: str = variable(
+        "API_FAILED_LIMIT", "30/minute", "Requests without a valid token that one address may make."
+    )
+    redis_url: str = variable(
+        "REDIS_URL",
+        "",
+        "Redis or Valkey that counts requests for all processes of the API; empty: each process counts its own.",
+        repr=False,
+    )
+    api_connections: int = variable(
+        "API_CONNECTIONS", 20, "Connections of one process of the API to the warehouse.", ge=2, le=200
+    )
+    api_shutdown_seconds: int = variable(
+        "API_SHUTDOWN_SECONDS", 300, "Seconds that answers under way may still take when the API is ended.", ge=1
+    )
+    api_trusted_proxies: str = variable(
+        "API_TRUSTED_PROXIES",
+        "127.0.0.1",
+        "Addresses of proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
+    api_jwt_secret: str = variable(
+        "API_JWT_SECRET",
+        "",
+        "Secret of at least 32 characters that signs JWTs by HS256; empty: none are accepted.",
+        repr=False,
+    )
+    api_jwt_public_key: str = variable(
+        "API_JWT_PUBLIC_KEY",
+        "",
+        "Public key that verifies JWTs signed by RS256: PEM text, or the path of a file; empty: none are accepted.",
+    )
+    api_jwt_issuer: str = variable("API_JWT_ISSUER", "", "The `iss` that every JWT must have.")
+    api_jwt_audience: str = variable("API_JWT_AUDIENCE", "", "The `aud` that every JWT must have.")
+    api_jwt_username_claim: str = variable("API_JWT_USERNAME_CLAIM", "sub", "Claim with the username.")
+    api_jwt_directorate_claims: Names = variable(
+        "API_JWT_DIRECTORATE_CLAIMS",
+        ("fakultas", "kampus"),
+        "Claims that name a directorate by name or id; the first one present counts.",
+    )
+    api_jwt_unit_claims: Names = variable(
+        "API_JWT_UNIT_CLAIMS", ("prodi",), "Claims that name a unit by name or id; the first one present counts."
+    )
 
     _demo: bool = PrivateAttr(default=False)
 
@@ -252,6 +309,24 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"{unknown[0]} is no kind of alert; the kinds are {', '.join(USUAL)}")
         return pairs
+
+    @field_validator("api_jwt_directorate_claims", "api_jwt_unit_claims", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(word.strip() for word in words if word.strip())
+
+    @field_validator("api_rate_limit", "api_failed_limit")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
+            raise ValueError("not a number and a period such as 600/minute (second, minute, hour, day)")
+        return value
+
+    @field_validator("terms", mode="before")
+    @classmethod
+    def _read_terms(cls, value: Any) -> Any:
+        return terms_of(value) if isinstance(value, str) else value
 
     @field_validator("timezone")
     @classmethod

@@ -14,7 +14,7 @@ from lms_etl import clock
 from lms_etl.settings import current
 from lms_etl_tests.servers import MariaDB, PostgreSQL, Server, start_or_skip
 
-SETTINGS = ("ALERT_", "DAGSTER_", "ETL_", "LMS_ETL_", "MOODLE_", "OLTP_", "REDIS_", "WAREHOUSE_")
+SETTINGS = ("ALERT_", "API_", "DAGSTER_", "ETL_", "LMS_ETL_", "MOODLE_", "OLTP_", "REDIS_", "WAREHOUSE_")
 # The code location reads its settings when it is imported, before any fixture: nothing of the user's may be there then,
 # neither variables nor a `.env` nor the demo in the home folder.
 for name in [name for name in os.environ if name.startswith(SETTINGS) and not name.startswith("LMS_ETL_TEST_")]:

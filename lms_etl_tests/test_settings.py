@@ -68,6 +68,11 @@ def test_other_programs_variables_are_not_ours(monkeypatch: pytest.MonkeyPatch) 
         ("LMS_ETL_START_DATE", "01.01.2025", "valid date"),
         ("LMS_ETL_STUDENT_ROLES", "", "names no role"),
         ("LMS_ETL_TEACHER_ROLES", " , ", "names no role"),
+        ("LMS_ETL_TERMS", "odd=2025-09-01..2025-13-01", "not a day of the calendar"),
+        ("LMS_ETL_TERMS", "odd 2025", "a term is name=first day..last day"),
+        ("LMS_ETL_TERMS", "odd=2025-09-02..2025-09-01", "is no term"),
+        ("LMS_ETL_TERMS", "a=2025-01-01..2025-02-01,b=2025-02-01..2025-03-01", "'a' and 'b' share days"),
+        ("LMS_ETL_TERMS", "a=2025-01-01..2025-02-01,a=2025-03-01..2025-03-01", "the same name"),
         ("LMS_ETL_STUDENT_VIEWS", "perhaps", "valid boolean"),
         ("LMS_ETL_MIN_VOLUME_SHARE", "1.5", "less than or equal to 1"),
         ("ETL_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
@@ -109,6 +114,14 @@ def test_roles_are_ids_or_archetypes(
 ) -> None:
     monkeypatch.setenv("LMS_ETL_STUDENT_ROLES", written)
     assert load().student_roles == roles
+
+
+def test_terms_are_read_in_the_order_of_their_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMS_ETL_TERMS", "even = 2026-02-01..2026-07-31, 2025 odd=2025-09-01..2026-01-31,")
+    assert load().terms == (
+        ("2025 odd", date(2025, 9, 1), date(2026, 1, 31)),
+        ("even", date(2026, 2, 1), date(2026, 7, 31)),
+    )
 
 
 @pytest.mark.parametrize("prefix", ["", "m45_", "MDL", "a" * 20])
@@ -175,7 +188,7 @@ def test_docs_list_every_variable_with_its_default_and_meaning() -> None:
         name = variable_name(field)
         assert name in rows, f"docs/settings.md lacks {name}"
         default, unit, meaning = rows.pop(name)[1:]
-        assert default == (f"`{shown(info.default)}`" if info.default not in ("", {}) else "empty"), name
+        assert default == (f"`{shown(info.default)}`" if info.default not in ("", (), {}) else "empty"), name
         assert unit, name
         assert meaning == info.description, name
     assert not rows, f"docs/settings.md lists variables that do not exist: {sorted(rows)}"

@@ -75,6 +75,13 @@ CREATE TABLE alerts (
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='What went wrong, one row for each cause from its first event to its end';
 CREATE INDEX ix_alerts_kind_subject ON alerts (kind, subject);
 CREATE INDEX ix_alerts_state ON alerts (state);
+CREATE TABLE api_users (
+	username VARCHAR(100) NOT NULL COMMENT 'As tokens name it, and the user claim of a JWT',
+	`role` VARCHAR(10) NOT NULL COMMENT 'admin: every row and every action; reader: own rows',
+	created_at DATETIME(6) NOT NULL COMMENT 'UTC' DEFAULT current_timestamp(6),
+	disabled_at DATETIME(6) COMMENT 'Since when the user may do nothing, UTC',
+	CONSTRAINT pk_api_users PRIMARY KEY (username)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Who may use the API, and with which privilege';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
 	id_number LONGTEXT COMMENT 'Course idnumber as text, may be empty',
@@ -207,6 +214,28 @@ CREATE TABLE user_counts_etl (
 	CONSTRAINT pk_user_counts_etl PRIMARY KEY (id),
 	CONSTRAINT unique_course_date_users UNIQUE (extraction_date, courseid)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='People in one course on one local day';
+CREATE TABLE api_filters (
+	username VARCHAR(100) NOT NULL COMMENT 'api_users.username',
+	kind VARCHAR(12) NOT NULL COMMENT 'directorate or unit',
+	category_id BIGINT NOT NULL COMMENT 'courses.directorate_id or courses.unit_id, by kind',
+	CONSTRAINT pk_api_filters PRIMARY KEY (username, kind, category_id),
+	CONSTRAINT fk_api_filters_username FOREIGN KEY(username) REFERENCES api_users (username)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='The directorates and units whose rows a reader may read; without any, none';
+CREATE TABLE api_tokens (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	username VARCHAR(100) NOT NULL COMMENT 'On whose behalf it acts',
+	note VARCHAR(200) COMMENT 'What it is used for',
+	prefix VARCHAR(16) NOT NULL COMMENT 'Its first characters, to know it by; no secret',
+	token_hash VARCHAR(64) NOT NULL COMMENT 'SHA-256 of the whole token, hex',
+	created_at DATETIME(6) NOT NULL COMMENT 'UTC' DEFAULT current_timestamp(6),
+	expires_at DATETIME(6) COMMENT 'From then on it is refused, UTC; NULL for never',
+	revoked_at DATETIME(6) COMMENT 'When it was revoked, UTC',
+	last_used_at DATETIME(6) COMMENT 'Last accepted, UTC; written about once a minute',
+	CONSTRAINT pk_api_tokens PRIMARY KEY (id),
+	CONSTRAINT fk_api_tokens_username FOREIGN KEY(username) REFERENCES api_users (username),
+	UNIQUE (token_hash)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Tokens of the API; the token itself is nowhere';
+CREATE INDEX ix_api_tokens_prefix ON api_tokens (prefix);
 create view log_scheduler (`id`, `batch_name`, `offset`, `numrow`, `status`, `limit_size`, `start_date`, `end_date`, `error_details`, `created_at`, `target_date`) as
 -- One row is one run, under the documented names and codes: 4 queued, 2 in progress, 1 finished, 3 failed.
 -- A run that was skipped finished without work; one that was missed failed. target_date is an addition.

@@ -133,6 +133,18 @@ COMMENT ON COLUMN alerts.first_seen_at IS 'First event, UTC';
 COMMENT ON COLUMN alerts.last_seen_at IS 'Newest event, UTC';
 COMMENT ON COLUMN alerts.last_told_at IS 'Newest message, the recovery note left out, UTC';
 COMMENT ON COLUMN alerts.resolved_at IS 'When it was over, UTC';
+CREATE TABLE api_users (
+	username VARCHAR(100) NOT NULL,
+	role VARCHAR(10) NOT NULL,
+	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	disabled_at TIMESTAMP WITHOUT TIME ZONE,
+	CONSTRAINT pk_api_users PRIMARY KEY (username)
+);
+COMMENT ON TABLE api_users IS 'Who may use the API, and with which privilege';
+COMMENT ON COLUMN api_users.username IS 'As tokens name it, and the user claim of a JWT';
+COMMENT ON COLUMN api_users.role IS 'admin: every row and every action; reader: own rows';
+COMMENT ON COLUMN api_users.created_at IS 'UTC';
+COMMENT ON COLUMN api_users.disabled_at IS 'Since when the user may do nothing, UTC';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
 	id_number TEXT,
@@ -376,6 +388,42 @@ COMMENT ON COLUMN user_counts_etl.basis IS 'observed: counted the day after; rep
 COMMENT ON COLUMN user_counts_etl.extraction_date IS 'Local day of the site that the row is about';
 COMMENT ON COLUMN user_counts_etl.created_at IS 'First loaded, UTC';
 COMMENT ON COLUMN user_counts_etl.updated_at IS 'Last changed, UTC';
+CREATE TABLE api_filters (
+	username VARCHAR(100) NOT NULL,
+	kind VARCHAR(12) NOT NULL,
+	category_id BIGINT NOT NULL,
+	CONSTRAINT pk_api_filters PRIMARY KEY (username, kind, category_id),
+	CONSTRAINT fk_api_filters_username FOREIGN KEY(username) REFERENCES api_users (username)
+);
+COMMENT ON TABLE api_filters IS 'The directorates and units whose rows a reader may read; without any, none';
+COMMENT ON COLUMN api_filters.username IS 'api_users.username';
+COMMENT ON COLUMN api_filters.kind IS 'directorate or unit';
+COMMENT ON COLUMN api_filters.category_id IS 'courses.directorate_id or courses.unit_id, by kind';
+CREATE TABLE api_tokens (
+	id BIGSERIAL NOT NULL,
+	username VARCHAR(100) NOT NULL,
+	note VARCHAR(200),
+	prefix VARCHAR(16) NOT NULL,
+	token_hash VARCHAR(64) NOT NULL,
+	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	expires_at TIMESTAMP WITHOUT TIME ZONE,
+	revoked_at TIMESTAMP WITHOUT TIME ZONE,
+	last_used_at TIMESTAMP WITHOUT TIME ZONE,
+	CONSTRAINT pk_api_tokens PRIMARY KEY (id),
+	CONSTRAINT fk_api_tokens_username FOREIGN KEY(username) REFERENCES api_users (username),
+	UNIQUE (token_hash)
+);
+CREATE INDEX ix_api_tokens_prefix ON api_tokens (prefix);
+COMMENT ON TABLE api_tokens IS 'Tokens of the API; the token itself is nowhere';
+COMMENT ON COLUMN api_tokens.id IS 'Number of the row';
+COMMENT ON COLUMN api_tokens.username IS 'On whose behalf it acts';
+COMMENT ON COLUMN api_tokens.note IS 'What it is used for';
+COMMENT ON COLUMN api_tokens.prefix IS 'Its first characters, to know it by; no secret';
+COMMENT ON COLUMN api_tokens.token_hash IS 'SHA-256 of the whole token, hex';
+COMMENT ON COLUMN api_tokens.created_at IS 'UTC';
+COMMENT ON COLUMN api_tokens.expires_at IS 'From then on it is refused, UTC; NULL for never';
+COMMENT ON COLUMN api_tokens.revoked_at IS 'When it was revoked, UTC';
+COMMENT ON COLUMN api_tokens.last_used_at IS 'Last accepted, UTC; written about once a minute';
 create view log_scheduler ("id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details", "created_at", "target_date") as
 -- One row is one run, under the documented names and codes: 4 queued, 2 in progress, 1 finished, 3 failed.
 -- A run that was skipped finished without work; one that was missed failed. target_date is an addition.

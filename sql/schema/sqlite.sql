@@ -75,6 +75,13 @@ CREATE TABLE alerts (
 );
 CREATE INDEX ix_alerts_kind_subject ON alerts (kind, subject);
 CREATE INDEX ix_alerts_state ON alerts (state);
+CREATE TABLE api_users (
+	username VARCHAR(100) NOT NULL,
+	role VARCHAR(10) NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	disabled_at DATETIME,
+	CONSTRAINT pk_api_users PRIMARY KEY (username)
+);
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
 	id_number TEXT,
@@ -207,6 +214,28 @@ CREATE TABLE user_counts_etl (
 	CONSTRAINT pk_user_counts_etl PRIMARY KEY (id),
 	CONSTRAINT unique_course_date_users UNIQUE (extraction_date, courseid)
 );
+CREATE TABLE api_filters (
+	username VARCHAR(100) NOT NULL,
+	kind VARCHAR(12) NOT NULL,
+	category_id BIGINT NOT NULL,
+	CONSTRAINT pk_api_filters PRIMARY KEY (username, kind, category_id),
+	CONSTRAINT fk_api_filters_username FOREIGN KEY(username) REFERENCES api_users (username)
+);
+CREATE TABLE api_tokens (
+	id INTEGER NOT NULL,
+	username VARCHAR(100) NOT NULL,
+	note VARCHAR(200),
+	prefix VARCHAR(16) NOT NULL,
+	token_hash VARCHAR(64) NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	expires_at DATETIME,
+	revoked_at DATETIME,
+	last_used_at DATETIME,
+	CONSTRAINT pk_api_tokens PRIMARY KEY (id),
+	CONSTRAINT fk_api_tokens_username FOREIGN KEY(username) REFERENCES api_users (username),
+	UNIQUE (token_hash)
+);
+CREATE INDEX ix_api_tokens_prefix ON api_tokens (prefix);
 create view log_scheduler ("id", "batch_name", "offset", "numrow", "status", "limit_size", "start_date", "end_date", "error_details", "created_at", "target_date") as
 -- One row is one run, under the documented names and codes: 4 queued, 2 in progress, 1 finished, 3 failed.
 -- A run that was skipped finished without work; one that was missed failed. target_date is an addition.

@@ -1,0 +1,1 @@
+"""What is served: one FastAPI application that never imports Dagster; the two meet in the warehouse only."""
