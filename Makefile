@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 install = $(BIN)/python -m uv pip install --quiet --system-certs --python $(BIN)/python -c constraints.txt $(1) 2>/dev/null \
 	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
 
-.PHONY: setup demo dev test check bench wheel clean
+.PHONY: setup demo dev test check bench bench-api wheel clean
 
 .venv/base: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lms_etl needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0])'
@@ -52,6 +52,10 @@ bench: .venv/benchmarks
 	$(BIN)/python -m benchmarks.backfill --rows $(ROWS)
 	$(BIN)/python -m benchmarks.daily --rows $(ROWS)
 	$(BIN)/python -m benchmarks.sensors
+
+bench-api: .venv/benchmarks
+	$(BIN)/python -m benchmarks.api_reading
+	$(BIN)/python -m benchmarks.api
 
 wheel: .venv/developer
 	$(BIN)/python -m hatchling build -t wheel
