@@ -1,11 +1,9 @@
 """The application: wiring only. It opens no database before the first request, and never imports Dagster."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import date, datetime
 from importlib.metadata import version
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI
@@ -28,17 +26,9 @@ LAST_USED_EVERY_SECONDS = 60
 PACKED = tuple(FORMATS[name] for name in ("parquet", "xlsx"))
 """Formats that are compressed already."""
 
-Refusal = Callable[[date, ZoneInfo, datetime, bool], str | None]
-"""Why a day may not be run now, given the day, the site's zone, the present and force; None if it may."""
 
-
-def refuse_nothing(_day: date, _zone: ZoneInfo, _now: datetime, _forced: bool) -> str | None:
-    """The rule of a site without an H+1 window."""
-    return None
-
-
-def create_app(settings: Settings, refusal: Refusal = refuse_nothing) -> FastAPI:
-    """The API on the warehouse of the settings. `refusal` is the rule of the H+1 window for the triggers."""
+def create_app(settings: Settings) -> FastAPI:
+    """The API on the warehouse of the settings."""
     app = FastAPI(
         title="lms_etl",
         version=version("lms_etl"),
@@ -54,7 +44,6 @@ def create_app(settings: Settings, refusal: Refusal = refuse_nothing) -> FastAPI
     metrics = Metrics(warehouse)
     app.state.warehouse = warehouse
     app.state.metrics = metrics
-    app.state.refusal = refusal
     app.state.kept_pages = KeptPages()
     app.state.access = Access(warehouse, Quotas(settings))
     app.include_router(health.open_router, dependencies=[Depends(known_parameters)])

@@ -1,11 +1,11 @@
 """Asking for runs, looking at one, stopping it, and removing what is loaded for a day. Only for admins."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from lms_etl import clock, window
 from lms_etl.api import models, run_states
 from lms_etl.api.auth import Administrator
 from lms_etl.api.errors import ApiError
@@ -73,8 +73,7 @@ def _require_runnable(request: Request, day: date, force: bool) -> None:
         checked_days(warehouse.settings, day, day)
     except BadDay as error:
         raise ApiError("day_not_runnable", str(error)) from None
-    refusal: Callable[..., str | None] = request.app.state.refusal
-    why = refusal(day, warehouse.settings.zone, datetime.now(tz=UTC), force)
+    why = window.refusal(day, warehouse.settings.zone, clock.now(), force)
     if why:
         raise ApiError("time_window_expired", why)
 
