@@ -124,15 +124,14 @@ def make_api(template: Template) -> Iterator[Callable[..., Api]]:
     """A function from a database's URL and settings to a filled Api."""
     with ExitStack() as stack:
 
-        def make(url: str, refusal: Any = None, **settings: Any) -> Api:
+        def make(url: str, **settings: Any) -> Api:
             if url.startswith("mysql"):
                 url += "&ssl_disabled=true"
-            more = {"refusal": refusal} if refusal else {}
             made: dict[str, str] = {}
             if url.startswith("sqlite"):
                 shutil.copy(template.file, url.removeprefix("sqlite:///"))
                 made = dict(template.tokens)
-            app = create_app(Settings(warehouse_database_url=url, **settings), **more)
+            app = create_app(Settings(warehouse_database_url=url, **settings))
             if not made:
                 schema.migrate(app.state.warehouse)
                 fill(app.state.warehouse)

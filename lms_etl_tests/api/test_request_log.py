@@ -69,7 +69,7 @@ def test_metrics_count_requests_and_tell_the_state_of_the_warehouse(api: Api) ->
     api.get("status")
     api.get("/nothing")
     api.get("/nothing/else")
-    api.post("run_pipeline", json={"date": str(DAY)})
+    api.post("run_pipeline", json={"date": str(DAY), "force": True})
     text = api.get("/metrics", "nothing").text
     assert 'lms_etl_api_requests_total{method="GET",route="/api/user_activity_etl/status",status="200"} 1.0' in text
     assert 'lms_etl_api_requests_total{method="GET",route="none",status="404"} 2.0' in text

@@ -41,7 +41,7 @@ def test_before_anything_ran_nothing_is_started(api: Api) -> None:
 
 def test_queued_running_completed_and_failed_are_each_told(api: Api) -> None:
     forget(api)
-    number = api.post("run_pipeline", json={"date": str(DAY)}).json()["data"]["id"]
+    number = api.post("run_pipeline", json={"date": str(DAY), "force": True}).json()["data"]["id"]
     told = status(api)
     assert (told["isRunning"], told["currentStatus"], told["lastStatus"]) == (False, "queued", "not_started")
     with umbrella.held(api.warehouse, "pipeline", DAY, Caller("sensor"), request=number) as row:
@@ -87,7 +87,7 @@ def test_a_duration_is_end_minus_start(api: Api) -> None:
 
 def test_scheduler_data_has_the_documented_columns_and_codes(api: Api) -> None:
     forget(api)
-    first = api.post("run_pipeline", json={"date": str(DAY)}).json()["data"]["id"]
+    first = api.post("run_pipeline", json={"date": str(DAY), "force": True}).json()["data"]["id"]
     second = api.post("run_activity_counts", json={"date": str(NEXT_DAY)}).json()["data"]["id"]
     with umbrella.held(api.warehouse, "pipeline", DAY, Caller("sensor"), request=first) as row:
         told = api.get("scheduler_data").json()

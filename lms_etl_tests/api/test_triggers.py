@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from lms_etl import clock
 from lms_etl.warehouse import queue, registry, tables, umbrella
 from lms_etl.warehouse.locks import locked
 from lms_etl.warehouse.registry import Caller
@@ -23,6 +24,13 @@ TRIGGERS = {
     "run_main_etl": "main_etl",
 }
 OTHER_DAY = date(2026, 4, 2)
+DATE = str(OTHER_DAY)
+
+
+@pytest.fixture(autouse=True)
+def while_the_window_is_open(stand_at: Callable[[str], datetime]) -> None:
+    """The day after OTHER_DAY, at noon."""
+    stand_at("2026-04-03 12:00")
 
 
 def load_counts(api: Api, day: date) -> None:
@@ -79,15 +87,18 @@ def test_a_trigger_queues_its_job_and_answers_at_once(api: Api, path: str) -> No
 )
 def test_a_date_left_out_is_yesterday_at_the_site(make_api: Callable[..., Api], sqlite_url: str, body: Any) -> None:
     api = make_api(sqlite_url, timezone="Pacific/Kiritimati")
-    now = datetime.now(tz=ZoneInfo("Pacific/Kiritimati")).date()
+    now = clock.now().astimezone(ZoneInfo("Pacific/Kiritimati")).date()
     told = api.post("run_pipeline", **body).json()
     assert (told["request_date"], told["current_date"]) == (str(now - timedelta(days=1)), str(now))
 
 
 def test_a_date_may_be_a_form_field(small_api: Api) -> None:
-    for number, body in enumerate(({"data": {"date": "2026-04-02"}}, {"files": {"date": (None, "2026-04-03")}}), 2):
-        answer = small_api.post("run_pipeline", **body)
-        assert (answer.status_code, answer.json().get("request_date")) == (202, f"2026-04-0{number}"), answer.text
+    for path, body in (
+        ("run_pipeline", {"data": {"date": DATE}}),
+        ("run_user_counts", {"files": {"date": (None, DATE)}}),
+    ):
+        answer = small_api.post(path, **body)
+        assert (answer.status_code, answer.json().get("request_date")) == (202, DATE), answer.text
 
 
 BAD_BODIES: list[tuple[dict[str, Any], str]] = [
@@ -169,20 +180,16 @@ def test_the_report_waits_for_both_counts(api: Api) -> None:
     assert api.post("run_main_etl", json={"date": str(OTHER_DAY)}).status_code == 202
 
 
-def test_a_closed_window_is_409_and_force_passes_it(make_api: Callable[..., Api], sqlite_url: str) -> None:
-    asked: list[tuple[date, ZoneInfo, bool]] = []
-
-    def refusal(day: date, zone: ZoneInfo, now: datetime, forced: bool) -> str | None:
-        assert now.tzinfo is not None
-        asked.append((day, zone, forced))
-        return None if forced else f"ETL time window expired: {day}"
-
-    api = make_api(sqlite_url, refusal=refusal, timezone="Asia/Jakarta")
-    answer = api.post("run_pipeline", json={"date": str(OTHER_DAY)})
+def test_a_closed_window_is_409_and_force_passes_it(
+    make_api: Callable[..., Api], sqlite_url: str, stand_at: Callable[[str], datetime]
+) -> None:
+    api = make_api(sqlite_url, timezone="Asia/Jakarta")
+    stand_at("2026-04-03 17:00")  # midnight in Jakarta
+    answer = api.post("run_pipeline", json={"date": DATE})
     assert (answer.status_code, answer.json()["message"]) == (409, "ETL time window expired")
     assert answer.json()["error"]["code"] == "time_window_expired"
-    assert api.post("run_pipeline", json={"date": str(OTHER_DAY), "force": True}).status_code == 202
-    assert asked == [(OTHER_DAY, ZoneInfo("Asia/Jakarta"), False), (OTHER_DAY, ZoneInfo("Asia/Jakarta"), True)]
+    assert "2026-04-03 23:59:59" in answer.json()["error"]["detail"]
+    assert api.post("run_pipeline", json={"date": DATE, "force": True}).status_code == 202
     assert runs(api.warehouse)[-1]["forced"] == 1
 
 
