@@ -66,10 +66,19 @@ def main() -> None:
         from lms_etl.activity.request_commands import UnclearRun
         from lms_etl.api.users import UserProblem
         from lms_etl.databases import DatabaseProblem
+        from lms_etl.warehouse.bi_role import RoleProblem
         from lms_etl.warehouse.locks import AlreadyRunningError
         from lms_etl.warehouse.queue import UnknownRun, WaitingForCounts
 
-        told = DatabaseProblem | AlreadyRunningError | WaitingForCounts | UnknownRun | UnclearRun | UserProblem
+        told = (
+            DatabaseProblem
+            | AlreadyRunningError
+            | WaitingForCounts
+            | UnknownRun
+            | UnclearRun
+            | UserProblem
+            | RoleProblem
+        )
         if not isinstance(error, told):
             raise
         err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
@@ -129,8 +138,11 @@ def api(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    bi_role: Annotated[str, typer.Option(help="Also open the views for BI tools to this role; made if need be.")] = "",
+) -> None:
     """Create the warehouse's tables, or bring them to the newest version."""
+    from lms_etl.warehouse import bi_role as roles
     from lms_etl.warehouse import schema
     from lms_etl.warehouse.warehouse import Warehouse
 
@@ -139,6 +151,10 @@ def migrate() -> None:
     place = warehouse.url.render_as_string(hide_password=True)
     done = "was there already" if before == after else f"came from {before}" if before else "is new"
     out.print(f"Warehouse {place}: schema version {after} {done}.", soft_wrap=True, highlight=False)
+    if bi_role:
+        password = roles.make(warehouse, bi_role)
+        told = f"is new; its password, shown this once: {password}" if password else "was there already"
+        out.print(f"Role {bi_role} {told}. It may read {', '.join(roles.VIEWS)}.", soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -75,7 +75,7 @@ Format = Annotated[
 ]
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuses parameters that the route does not have: a mistyped filter would else give rows of another day."""
     known = {parameter["name"] for parameter in _described(request)}
     strange = sorted(set(request.query_params) - known)

@@ -292,3 +292,44 @@ select
     r.requested_at as created_at,
     r.target_date
 from etl_job_runs r;
+create view bi_user_activity ("extraction_date", "moodle_course_id", "course_id", "id_number", "course_name", "course_shortname", "directorate_id", "directorate", "unit_id", "unit", "num_teachers", "num_students", "file_views", "video_views", "forum_views", "quiz_views", "assignment_views", "url_views", "total_views", "avg_activity_per_student_per_day", "active_days", "distinct_active_days", "student_views", "updated_at") as
+-- One row is one visible course on one local day, as the report has it, with the course's place in the site: what a BI
+-- tool needs in one place. Courses that Moodle has deleted since have no place any more.
+select
+    r.extraction_date,
+    r.moodle_course_id,
+    r.course_id,
+    r.id_number,
+    r.course_name,
+    r.course_shortname,
+    c.directorate_id,
+    c.directorate,
+    c.unit_id,
+    c.unit,
+    r.num_teachers,
+    r.num_students,
+    r.file_views,
+    r.video_views,
+    r.forum_views,
+    r.quiz_views,
+    r.assignment_views,
+    r.url_views,
+    r.total_views,
+    r.avg_activity_per_student_per_day,
+    r.active_days,
+    r.distinct_active_days,
+    r.student_views,
+    r.updated_at
+from user_activity_etl r
+left join courses c on c.moodle_course_id = r.moodle_course_id;
+create view bi_days ("extraction_date", "state", "first_completed_at", "last_completed_at", "rows_read", "loaded") as
+-- One row is one local day of the report: whether it was loaded in time, late or not at all, and when last.
+select
+    d.target_date as extraction_date,
+    d.state,
+    d.first_completed_at,
+    d.last_completed_at,
+    d.rows_read,
+    case when d.run_id is null then 0 else 1 end as loaded
+from etl_days d
+where d.job_name = 'user_activity';

@@ -14,7 +14,7 @@ from lms_etl.api import models, report_models
 from lms_etl.api.auth import Caller
 from lms_etl.api.parameters import Day, Format, Limit, Moment, Offset, Sealed, Word, chosen_format, whole_number
 from lms_etl.api.reading.answer import Answer
-from lms_etl.api.reading.export import ExportAsk, Keeping, open_export
+from lms_etl.api.reading.export import Export, ExportAsk, Keeping, open_export
 from lms_etl.api.reading.formats import FORMATS
 from lms_etl.api.reading.periods import Kind
 from lms_etl.api.reading.rollup import By, RollupAsk, open_rollup
@@ -170,12 +170,12 @@ def answer(request: Request, opened: Answer, format: str, name: str, spreadsheet
         if format != "json":
             headers["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
         chunks = opened.stream(format, spreadsheet_safe)
+        if isinstance(opened, Export) and opened.rows_on_page is not None:
+            # A page is some megabytes at most: in one piece it needs one thread, not one for each chunk.
+            return Response(b"".join(chunks), media_type=FORMATS[format], headers=headers)
     except BaseException:
         opened.close()
         raise
-    if opened.page is not None:
-        # Small, and read: in one piece it costs no more changes of threads.
-        return Response(b"".join(chunks), media_type=FORMATS[format], headers=headers)
     return Rows(opened, chunks, media_type=FORMATS[format], headers=headers)
 
 
@@ -197,5 +197,8 @@ class Rows(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             with CancelScope(shield=True):
-                await to_thread.run_sync(self.chunks.close)  # type: ignore[attr-defined]
-                await to_thread.run_sync(self.opened.close)
+                await to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        self.chunks.close()  # type: ignore[attr-defined]
+        self.opened.close()

@@ -1,15 +1,20 @@
-"""Who may use the API: users with their privilege, the directorates and units they may read, and their tokens."""
+"""Who may use the API: users with their privilege, the directorates and units they may read, and their tokens.
+
+And the views for BI tools, which `lms-etl migrate --bi-role` opens to a role that may only read.
+"""
 
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
+from lms_etl.warehouse.reference import view
 from lms_etl.warehouse.tables import Id, Moment, Now
 
 revision = "0007"
 down_revision = "0002"
 
+_BI_VIEWS = ("bi_user_activity", "bi_days")
 _OPTIONS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_engine": "InnoDB"}
 
 
@@ -62,9 +67,13 @@ def upgrade() -> None:
         **_OPTIONS,
     )
     op.create_index("ix_api_tokens_prefix", "api_tokens", ["prefix"])
+    for name in _BI_VIEWS:
+        op.execute(view(name, op.get_bind().dialect))
 
 
 def downgrade() -> None:
+    for name in _BI_VIEWS:
+        op.execute(f"drop view {name}")
     op.drop_table("api_tokens")
     op.drop_table("api_filters")
     op.drop_table("api_users")
