@@ -176,9 +176,6 @@ def answer(request: Request, opened: Answer, format: str, name: str, spreadsheet
     except BaseException:
         opened.close()
         raise
-    if opened.page is not None:
-        # Small, and read: in one piece it costs no more changes of threads.
-        return Response(b"".join(chunks), media_type=FORMATS[format], headers=headers)
     return Rows(opened, chunks, media_type=FORMATS[format], headers=headers)
 
 
