@@ -31,7 +31,7 @@ def test_a_reload_restates_its_days_and_keeps_purged_ones_until_forced(
         assert "loaded again by backfill" in listed
         assert "2026-03-22" not in listed
 
-        alone = shell("user_activity_etl", "pipeline", "2026-03-22")
+        alone = shell("backfill", "--from", "2026-03-22", "--to", "2026-03-22", "--reload")
         assert alone.returncode == 1
         assert "2026-03-22 stays as it is" in said(alone)
         forced = shell("backfill", "--from", "2026-03-22", "--to", "2026-03-22", "--force")

@@ -34,17 +34,17 @@ class Daemon:
     def tick(self) -> None:
         """Evaluates every sensor with the cursor of its last tick, and runs what it asks for."""
         for sensor in SENSORS:
-            context = dg.build_sensor_context(
+            with dg.build_sensor_context(
                 instance=self.etl.instance,
                 cursor=self.cursors.get(sensor.name),
                 resources={"warehouse": self.etl.warehouse, "moodle": self.etl.moodle},
                 definitions=self.etl.definitions(),
-            )
-            try:
-                data = sensor.evaluate_tick(context)
-            except DatabaseProblem as problem:  # a failed tick; the next one begins at the same cursor
-                self.said.append(f"{sensor.name}: {problem}")
-                continue
+            ) as context:
+                try:
+                    data = sensor.evaluate_tick(context)
+                except DatabaseProblem as problem:  # a failed tick; the next one begins at the same cursor
+                    self.said.append(f"{sensor.name}: {problem}")
+                    continue
             self.cursors[sensor.name] = data.cursor
             self.said.append(f"{sensor.name}: {data.skip_message}")
             for asked in data.run_requests or ():
@@ -52,12 +52,12 @@ class Daemon:
 
     def tick_of_the_schedule(self, now: datetime) -> None:
         """Evaluates the nightly schedule at its time."""
-        context = dg.build_schedule_context(
+        with dg.build_schedule_context(
             instance=self.etl.instance,
             scheduled_execution_time=now,
             resources={"warehouse": self.etl.warehouse},
-        )
-        asked = automation.user_activity_schedule(context)
+        ) as context:
+            asked = automation.user_activity_schedule(context)
         if isinstance(asked, dg.RunRequest):
             self.run(asked)
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import dagster as dg
 import pytest
 
-from lms_etl import day_runs
+from lms_etl import day_guards
 from lms_etl.databases import DatabaseProblem
 from lms_etl.day_runs import DayRun, DayRuns
 from lms_etl.days import LocalDay
@@ -163,7 +163,7 @@ def test_a_single_step_changes_only_its_own_table(small_etl: Etl, job: str, tabl
 
 
 def test_a_day_that_is_not_over_is_refused(small_etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(day_runs, "last_complete_day", lambda _zone: date(2026, 3, 21))
+    monkeypatch.setattr(day_guards, "last_complete_day", lambda _zone: date(2026, 3, 21))
     result = small_etl.run("2026-03-22", job="activity_counts_job")
     assert (
         "2026-03-22 is not over at the site"

@@ -1,5 +1,6 @@
 """A simulated fortnight with everything that goes wrong in one: each day ends as it should, each cause is told once."""
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -37,6 +38,7 @@ def telling(make_etl: Callable[[str, str], Etl], hook: Webhook) -> Iterator[Etl]
     told = {"alert_urls": hook.url, "alert_cooldown_minutes": 360}
     made.warehouse.settings = made.warehouse.settings.model_copy(update=told)
     made.instance.dispose()
+    gc.collect()  # contexts that other tests left open would end within this one, and take its instance along
     with dg.instance_for_test() as made.instance:
         yield made
 

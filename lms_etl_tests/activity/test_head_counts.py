@@ -72,8 +72,8 @@ def test_observed_people_do_not_change_when_roles_change_later(
     ben = enrol(etl, course, "ben", "2026-03-25 08:00")
     etl.site.unassign(ana, course)
     for newest, force, trigger in (
-        ("2026-03-24", False, "cli"),
-        ("2026-04-30", False, "cli"),
+        ("2026-03-24", False, "backfill"),
+        ("2026-04-30", False, "backfill"),
         ("2026-04-30", True, "late"),
     ):
         newest_day(monkeypatch, newest)

@@ -362,7 +362,7 @@ def test_a_forced_load_takes_the_purged_day_as_it_is_now(small_etl: Etl) -> None
     assert small_etl.run("2026-03-22", force=True).success
     assert total_views(small_etl) == {"2026-03-22": 0}
     [record] = restated(small_etl)
-    assert (record["total_before"], record["total_after"], record["reason"]) == (7, 0, "loaded again by cli")
+    assert (record["total_before"], record["total_after"], record["reason"]) == (7, 0, "loaded again by backfill")
 
 
 def test_a_first_load_and_a_load_that_changes_nothing_are_no_restatement(small_etl: Etl) -> None:

@@ -174,7 +174,7 @@ def test_a_failed_day_is_retried_with_a_new_key_until_its_attempts_are_used(
 ) -> None:
     """Dagster stamps the end of a run with its own clock: the day is the real yesterday, and there is no pause."""
     fill(etl.site)
-    tick = Ticks(etl, window_pause=0)
+    tick = Ticks(etl, window_pause=0, window_attempts=3)
     today = datetime.now(tz=UTC).date()
     day = today - timedelta(days=1)
     stand_at(f"{today} 23:59:59")

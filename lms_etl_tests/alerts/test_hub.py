@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from lms_etl.warehouse.warehouse import Warehouse
 START = datetime(2026, 3, 23, 2, tzinfo=UTC).replace(tzinfo=None)
 DAY = Spans.of([date(2026, 3, 22)])
 JOB = "user_activity_job"
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 def failure(key: str, minute: float = 0, subject: str = f"{JOB} 2026-03-22", **more: Any) -> Event:
@@ -150,7 +153,7 @@ def test_a_load_of_the_day_mends_the_failed_run_whoever_loaded_it(warehouse: War
     for number, day in enumerate((21, 22), start=1):
         with warehouse.engine.begin() as connection:
             at = START + timedelta(minutes=number)
-            receipts.record(connection, "user_activity", date(2026, 3, day), number, at, 1, None)
+            receipts.record(connection, "user_activity", date(2026, 3, day), number, at, 1, None, UTC_ZONE)
         told = telling.at(number + 0.5)
         assert told == ([] if day == 21 else [RECOVERED])
     assert "Numbers are complete through 2026-03-22." in telling.messages()[-1]["body"]

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from lms_etl_tests.alerts.test_hub import START
 
 DAY = date(2026, 3, 22)
 MINUTE = timedelta(minutes=1)
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 def insert(warehouse: Warehouse, table: sa.Table, **values: Any) -> None:
@@ -55,8 +58,8 @@ def test_a_run_without_a_sign_of_life_is_found(warehouse: Warehouse, values: dic
 
 def test_what_a_failed_run_had_loaded_before_is_not_its_trouble(warehouse: Warehouse) -> None:
     with warehouse.engine.begin() as connection:
-        receipts.record(connection, "user_activity", DAY, 1, START, 1, None)
-        receipts.record(connection, "user_activity", date(2026, 3, 23), 1, START - MINUTE, 1, None)
+        receipts.record(connection, "user_activity", DAY, 1, START, 1, None, UTC_ZONE)
+        receipts.record(connection, "user_activity", date(2026, 3, 23), 1, START - MINUTE, 1, None, UTC_ZONE)
         days = Spans.between(DAY, date(2026, 3, 24))
         left = watched.not_loaded(connection, "user_activity_job", days, START)
     assert left.written() == "2026-03-23/2026-03-24"
@@ -66,5 +69,5 @@ def test_numbers_are_complete_through_the_day_before_the_first_gap(warehouse: Wa
     with warehouse.engine.begin() as connection:
         assert receipts.complete_through(connection, "user_activity") is None
         for day in (3, 1, 2, 5):
-            receipts.record(connection, "user_activity", date(2026, 3, day), day, START, 1, None)
+            receipts.record(connection, "user_activity", date(2026, 3, day), day, START, 1, None, UTC_ZONE)
         assert receipts.complete_through(connection, "user_activity") == date(2026, 3, 3)
