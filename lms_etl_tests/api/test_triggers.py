@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl import clock
-from lms_etl.warehouse import queue, registry, tables, umbrella
+from lms_etl.warehouse import orders, queue, registry, tables, umbrella
 from lms_etl.warehouse.locks import locked
 from lms_etl.warehouse.registry import Caller
 from lms_etl_tests.api.conftest import Api
@@ -203,7 +203,8 @@ def test_a_queued_run_is_stopped_and_stopping_again_changes_nothing(api: Api) ->
     assert api.post("run_pipeline", json={"date": str(OTHER_DAY)}).status_code == 202
 
 
-def test_a_running_run_is_asked_to_stop_and_rolls_back(api: Api) -> None:
+def test_a_running_run_is_asked_to_stop_and_rolls_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "LOOK_EVERY_SECONDS", 0)
     numbers: list[int] = []
 
     def run() -> None:
@@ -264,8 +265,10 @@ def test_clean_data_removes_all_three_and_the_report_waits_again(api: Api) -> No
     assert answer.json()["affected_rows"] == 8
     for table in (tables.activity_counts, tables.user_counts, tables.user_activity):
         assert {row["extraction_date"] for row in stored(api.warehouse, table)} == {NEXT_DAY}
-    assert api.post("run_main_etl", json={"date": str(DAY)}).json()["error"]["code"] == "waiting_for_counts"
-    assert api.post("run_main_etl", json={"date": str(NEXT_DAY)}).status_code == 202
+    assert (
+        api.post("run_main_etl", json={"date": str(DAY), "force": True}).json()["error"]["code"] == "waiting_for_counts"
+    )
+    assert api.post("run_main_etl", json={"date": str(NEXT_DAY), "force": True}).status_code == 202
 
 
 def test_clearing_twice_affects_nothing_the_second_time(small_api: Api) -> None:
@@ -279,7 +282,7 @@ def test_a_day_must_be_named_to_be_cleared(small_api: Api) -> None:
 
 
 def test_a_day_with_a_live_run_is_not_cleared(api: Api) -> None:
-    number = api.post("run_pipeline", json={"date": str(DAY)}).json()["data"]["id"]
+    number = api.post("run_pipeline", json={"date": str(DAY), "force": True}).json()["data"]["id"]
     answer = api.post("clear", json={"date": str(DAY)})
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_running")
     assert api.post("clear", json={"date": str(NEXT_DAY)}).status_code == 200
@@ -293,6 +296,7 @@ def test_a_day_with_a_live_run_is_not_cleared(api: Api) -> None:
 def test_a_clear_that_fails_half_way_removes_nothing(api: Api) -> None:
     load_counts(api, DAY)
     with api.warehouse.engine.begin() as connection:
+        connection.execute(sa.text("drop view bi_days"))
         connection.execute(sa.text("drop table etl_days"))
     assert api.post("clean_data", json={"date": str(DAY)}).status_code in (500, 503)
     assert len(stored(api.warehouse)) == 2
