@@ -17,6 +17,8 @@ from lms_etl.run_tags import REASON_TAG, caller_of
 from lms_etl.warehouse import registry, tables
 from lms_etl_tests.activity.conftest import Etl, fill
 
+ONE_PAIR_EACH = True
+
 DAY, NEXT = "2026-03-22", "2026-03-23"
 Clock = Callable[[str], datetime]
 

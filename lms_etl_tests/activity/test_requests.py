@@ -18,6 +18,8 @@ from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.activity.conftest import Etl, fill
 from lms_etl_tests.warehouse.rows import runs
 
+ONE_PAIR_EACH = True
+
 DAY, NEXT_DAY = date(2026, 3, 22), date(2026, 3, 23)
 STALE = 300
 RUNS = tables.etl_job_runs

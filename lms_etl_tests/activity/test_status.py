@@ -11,6 +11,8 @@ from lms_etl.activity import status
 from lms_etl.warehouse import tables
 from lms_etl_tests.activity.conftest import Etl
 
+ONE_PAIR_EACH = True
+
 
 @pytest.mark.parametrize("trigger", ["api", "cli", "schedule", "sensor", "ui"])
 @pytest.mark.parametrize(

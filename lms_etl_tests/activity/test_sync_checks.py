@@ -18,6 +18,8 @@ from lms_etl_tests.activity.conftest import Etl, fill
 from lms_etl_tests.activity.test_checks import evaluated
 from lms_etl_tests.activity.test_guard import Clock
 
+ONE_PAIR_EACH = True
+
 NOW = "2026-03-24 12:00"
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 UTC_ZONE = ZoneInfo("UTC")

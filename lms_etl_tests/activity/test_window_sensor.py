@@ -16,6 +16,8 @@ from lms_etl.warehouse import queue
 from lms_etl_tests.activity.conftest import Etl, fill
 from lms_etl_tests.activity.test_guard import Clock, last_runs, receipts
 
+ONE_PAIR_EACH = True
+
 DAY = date(2026, 3, 22)
 UTC_ZONE = ZoneInfo("UTC")
 RULES = Rules(attempts=3, pause=10, grace=30)
