@@ -61,7 +61,7 @@ def test_a_trigger_queues_its_job_and_answers_at_once(api: Api, path: str) -> No
             "url": f"/api/user_activity_etl/runs/{number}",
         },
         "request_date": str(OTHER_DAY),
-        "current_date": str(datetime.now(tz=UTC).date()),
+        "current_date": str(clock.now().date()),
     }
     assert answer.headers["location"] == told["data"]["url"]
     newest = runs(api.warehouse)[-1]
