@@ -88,7 +88,7 @@ def test_a_duration_is_end_minus_start(api: Api) -> None:
 def test_scheduler_data_has_the_documented_columns_and_codes(api: Api) -> None:
     forget(api)
     first = api.post("run_pipeline", json={"date": str(DAY), "force": True}).json()["data"]["id"]
-    second = api.post("run_activity_counts", json={"date": str(NEXT_DAY)}).json()["data"]["id"]
+    second = api.post("run_activity_counts", json={"date": str(NEXT_DAY), "force": True}).json()["data"]["id"]
     with umbrella.held(api.warehouse, "pipeline", DAY, Caller("sensor"), request=first) as row:
         told = api.get("scheduler_data").json()
         assert [(each["id"], each["status"]) for each in told["data"]] == [(second, 4), (first, 2)]
