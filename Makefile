@@ -40,13 +40,13 @@ dev: .venv/base
 	@$(BIN)/lms-etl dev
 
 test: .venv/developer
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: .venv/developer
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 bench: .venv/benchmarks
 	$(BIN)/python -m benchmarks.backfill --rows $(ROWS)

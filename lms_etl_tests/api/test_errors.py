@@ -84,6 +84,7 @@ def test_a_warehouse_without_tables_or_of_another_version_is_503(api: Api) -> No
     ready = api.client.get("/health/ready")
     assert (ready.status_code, ready.json()["warehouse"], ready.json()["schema_version"]) == (503, "good", "bad")
     with api.warehouse.engine.begin() as connection:
+        connection.execute(sa.text("drop view bi_user_activity"))
         connection.execute(sa.text("drop table user_activity_etl"))
     assert told(api.get(f"results/{DAY}")) == (503, "schema_outdated")
 
