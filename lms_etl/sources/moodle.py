@@ -272,7 +272,9 @@ class Moodle:
 
         packed = self._rows(connection, name, parameters, packed=columns).scalars().all()
         values = np.fromstring(" ".join(packed), dtype="int64", sep=" ").reshape(len(packed), len(columns))
-        return pd.DataFrame(values[values[:, 0].argsort(kind="stable")], columns=list(columns))
+        # Names as plain objects: pandas would make Arrow texts of them, and look each column up ten times slower.
+        names = pd.Index(columns, dtype=object)
+        return pd.DataFrame(values[values[:, 0].argsort(kind="stable")], columns=names)
 
     def _rows(
         self, connection: sa.Connection, name: str, parameters: dict[str, Any], packed: tuple[str, ...] = ()
