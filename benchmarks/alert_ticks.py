@@ -6,18 +6,16 @@ busy one comes after an alert was opened, so that it looks for what may have men
 
 import argparse
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import source
 from lms_etl.alerts.hub import Hub
 from lms_etl.alerts.rules import Event, Policy
 from lms_etl.alerts.sensors import watch
@@ -26,24 +24,12 @@ from lms_etl.settings import Settings
 from lms_etl.warehouse import registry, schema
 from lms_etl.warehouse.tables import etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
-from lms_etl_tests.servers import MariaDB, PostgreSQL
 
 DAYS = 3650
 FIRST = date(2016, 1, 1)
 TABLES = ("activity_counts", "user_counts", "user_activity")
 LIMIT = 1.0
 """Seconds that a tick may take."""
-
-
-@contextmanager
-def database(kind: str) -> Iterator[str]:
-    """The URL of an empty database of a kind."""
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{Path(folder) / 'warehouse.db'}"
-        return
-    with MariaDB() if kind == "mariadb" else PostgreSQL() as server, server.fresh_database() as url:
-        yield url
 
 
 def fill(warehouse: Warehouse, rows: int) -> None:
@@ -101,7 +87,7 @@ def main() -> None:
     chosen = parser.parse_args()
     table = Table("database", "registry rows", "tick", "median s", "longest s", f"limit {LIMIT} s")
     for kind in chosen.only.split(","):
-        with database(kind) as url, closing(Warehouse(Settings(warehouse_database_url=url))) as warehouse:
+        with source.empty_database(kind) as url, closing(Warehouse(Settings(warehouse_database_url=url))) as warehouse:
             schema.migrate(warehouse)
             ticks(warehouse, 1)  # The first tick of a process loads its code, a second on a busy machine.
             fill(warehouse, chosen.rows)

@@ -131,6 +131,17 @@ def environment(site: Site, moodle_url: str, **other: str) -> dict[str, str]:
 
 
 @contextmanager
+def empty_database(kind: str) -> Iterator[str]:
+    """The URL of an empty database: sqlite, postgresql or mariadb."""
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="lms_etl_bench_") as folder:
+            yield f"sqlite:///{Path(folder) / 'warehouse.db'}"
+        return
+    with MariaDB() if kind == "mariadb" else PostgreSQL() as server, server.fresh_database() as url:
+        yield url
+
+
+@contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
     """An empty PostgreSQL server with 1 GB of shared buffers."""
     with PostgreSQL("--shared_buffers=1GB", "--max_wal_size=8GB", "--work_mem=64MB") as server:

@@ -5,41 +5,27 @@ The registry holds a million finished runs over 3,650 days. Then 3,650 requests 
 
 import argparse
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import source
 from lms_etl.activity import requests
 from lms_etl.settings import Settings
 from lms_etl.warehouse import registry, schema
 from lms_etl.warehouse.tables import etl_job_runs as runs
 from lms_etl.warehouse.warehouse import Warehouse
-from lms_etl_tests.servers import MariaDB, PostgreSQL
 
 DAYS = 3650
 FIRST = date(2016, 1, 1)
 STEPS = ("activity_counts", "user_counts", "user_activity", "courses")
 LIMIT = 1.0
 """Seconds that a tick may take."""
-
-
-@contextmanager
-def database(kind: str) -> Iterator[str]:
-    """The URL of an empty database of a kind."""
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{Path(folder) / 'warehouse.db'}"
-        return
-    with MariaDB() if kind == "mariadb" else PostgreSQL() as server, server.fresh_database() as url:
-        yield url
 
 
 def fill(warehouse: Warehouse, rows: int) -> None:
@@ -104,7 +90,7 @@ def main() -> None:
     chosen = parser.parse_args()
     table = Table("database", "registry rows", "queue", "tick, median s", "longest s", f"limit {LIMIT} s")
     for kind in chosen.only.split(","):
-        with database(kind) as url:
+        with source.empty_database(kind) as url:
             settings = Settings(warehouse_database_url=url, start_date=FIRST)
             with closing(Warehouse(settings)) as warehouse:
                 schema.migrate(warehouse)

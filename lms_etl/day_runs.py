@@ -72,11 +72,7 @@ class DayRuns:
         with permanent_failures():
             self.receipts = self._receipts(self.job)
             self.skipped = self._loaded_before()
-        self.sources = {
-            day: Source(receipt.rows_read, receipt.source_max_id, receipt.last_completed_at)
-            for day, receipt in self.receipts.items()
-            if receipt.run_id is not None
-        }
+        self.sources = {day: Source.of(receipt) for day, receipt in self._loaded().items()}
         # Late rows make a day be loaded again; they give no leave to replace good history by less.
         self.overriding = self.forced and self.caller.trigger != LATE
         self.days = [day for day in self.asked if day.date not in self.skipped]
@@ -84,12 +80,16 @@ class DayRuns:
         self.writing: deque[Future[None]] = deque()
         self.broken = False
 
+    def _loaded(self) -> dict[date, Any]:
+        """The receipts of the days that are loaded, whatever run did it."""
+        return {day: receipt for day, receipt in self.receipts.items() if receipt.run_id is not None}
+
     def _loaded_before(self) -> dict[date, int]:
         """Days that need no load: all loaded ones if asked to skip them, else those this run's own lineage loaded."""
-        days = [day.date for day in self.asked]
         if self.config.skip_loaded:
-            return self.warehouse.finished_days(self.job, days)
+            return {day: receipt.run_id for day, receipt in self._loaded().items()}
         if self.context.run.root_run_id:
+            days = [day.date for day in self.asked]
             return self.warehouse.finished_days(self.job, days, self.context.run.root_run_id)
         if self.caller.trigger in AUTOMATIC and not self.forced:
             return self._skip_finished()
@@ -109,8 +109,8 @@ class DayRuns:
         """
         finished = self._receipts(receipts.FINISHING_STEP)
         done = {}
-        for day, receipt in self.receipts.items():
-            if receipt.run_id is not None and day in finished and finished[day].run_id is not None:
+        for day, receipt in self._loaded().items():
+            if day in finished and finished[day].run_id is not None:
                 done[day] = receipt.run_id
                 reason = (
                     f"{day} was loaded at {receipt.last_completed_at:%Y-%m-%d %H:%M:%S} UTC by run {receipt.run_id}"

@@ -12,6 +12,7 @@ from uuid import uuid4
 from lms_etl import clock, window
 from lms_etl.days import BadDay, each_day, last_complete_day
 from lms_etl.instance import dagster_home
+from lms_etl.run_failures import told_by
 from lms_etl.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run_days(
     from lms_etl.activity.umbrellas import REQUEST_TAG
     from lms_etl.definitions import defs
     from lms_etl.liveness import PROCESS_TAG, fail_dead_runs, this_process
-    from lms_etl.run_tags import TRIGGER_TAG
+    from lms_etl.run_tags import FIRST_TAG, LAST_TAG, TRIGGER_TAG
     from lms_etl.warehouse.registry import Caller
 
     # What the imports made lives as long as the process: the garbage collector need not look at it again and again
@@ -102,8 +103,8 @@ def run_days(
         if first == last
         else {
             "tags": {
-                "dagster/asset_partition_range_start": first.isoformat(),
-                "dagster/asset_partition_range_end": last.isoformat(),
+                FIRST_TAG: first.isoformat(),
+                LAST_TAG: last.isoformat(),
                 # The job's own limit is that of one day.
                 "dagster/max_runtime": str(settings.max_runtime * ((last - first).days + 1)),
             }
@@ -186,9 +187,7 @@ def _complaints(result: Any) -> tuple[list[str], list[str]]:
         if event.is_step_materialization and "kept" in event.materialization.metadata:
             warned.append(f"{event.step_key}: {event.materialization.metadata['kept'].value}")
         if event.is_step_failure:
-            failure = event.step_failure_data
-            described = failure.user_failure_data and failure.user_failure_data.description
-            text = described or _innermost(failure.error)
+            text = told_by(event.step_failure_data)
             # A run that was stopped or refused says so in each of its steps.
             told = any(line.endswith(text) for line in problems)
             if not told and ("asset check" not in text or not problems):
@@ -196,9 +195,3 @@ def _complaints(result: Any) -> tuple[list[str], list[str]]:
     if not result.success and not problems:
         problems.append("The run failed before its first step; open it in the Dagster UI.")
     return problems, warned
-
-
-def _innermost(error: Any) -> str:
-    while error.cause is not None:
-        error = error.cause
-    return " ".join(str(error.message).split())

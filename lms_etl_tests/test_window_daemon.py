@@ -14,9 +14,9 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.activity.watch import FIRST_TAG, LAST_TAG
 from lms_etl.days import last_complete_day
 from lms_etl.instance import dagster_home
+from lms_etl.run_tags import FIRST_TAG, LAST_TAG
 from lms_etl.settings import Settings
 from lms_etl.warehouse import receipts, registry, schema, tables
 from lms_etl.warehouse.warehouse import Warehouse

@@ -48,10 +48,9 @@ def look(moodle: Moodle, warehouse: Warehouse, now: datetime | None = None) -> s
         seen = moodle.look_at_log(began.overlap_from, began.source_max_id, settings.late_overlap, closed.end)
         known = began if stored and not reason else None
         found = _judged(connection, moodle, seen, known, now)
-    begin = warehouse.engine.execution_options(begin="immediate")
     busy = [verdict for verdict in found if verdict.state is State.BUSY]
     try:
-        with databases.plain_errors(SETTING, warehouse.url), begin.begin() as connection:
+        with warehouse.writing() as connection:
             _ask(connection, found)
             if not busy:
                 here = Watermark(seen.through, seen.overlap_from, seen.overlap_rows, now.replace(tzinfo=None))

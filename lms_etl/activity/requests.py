@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from lms_etl.activity import automation
 from lms_etl.activity.umbrellas import REQUEST_TAG, outcome
 from lms_etl.days import BadDay
-from lms_etl.run_tags import FORCE_TAG, TRIGGER_TAG
+from lms_etl.run_tags import FORCE_TAG, RUN_KEY_TAG, TRIGGER_TAG
 from lms_etl.runs import checked_days, require_open_window
 from lms_etl.settings import Settings
 from lms_etl.warehouse import queue, registry, schema
@@ -31,7 +31,6 @@ LAUNCHES = 10
 LOOKED_AT = 200
 """Live rows of each kind that one tick looks at."""
 
-RUN_KEY_TAG = "dagster/run_key"
 ENDED = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "CANCELED": "STOPPED"}
 VANISHED = "Its run in Dagster is gone."
 UNTOLD = "The run failed in Dagster before its first step; open it in the Dagster UI."

@@ -12,12 +12,11 @@ from rich.table import Table
 from lms_etl.days import last_complete_day
 from lms_etl.settings import Settings
 from lms_etl.warehouse import restatements as restated
-from lms_etl.warehouse.registry import WORDS
+from lms_etl.warehouse.registry import STEPS, WORDS
 from lms_etl.warehouse.tables import Moment
 from lms_etl.warehouse.tables import etl_job_runs as runs
 from lms_etl.warehouse.warehouse import Warehouse
 
-STEPS = ("pipeline", "courses", "activity_counts", "user_counts", "main_etl", "user_activity")
 """The jobs as a whole and the steps they are made of; main_etl is the last step alone."""
 COLOURS = {"completed": "green", "running": "cyan", "queued": "cyan", "failed": "red", "not_started": "dim"}
 

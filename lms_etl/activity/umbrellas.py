@@ -4,16 +4,15 @@ Schedule, sensors, UI and command line all pass here. The steps of a run share t
 the first step and ended after the last one. A run that may not begin is told so by its first load.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
 from lms_etl.day_guards import PERMANENT
-from lms_etl.days import BadDay, parse
-from lms_etl.run_tags import caller_of_run
+from lms_etl.run_failures import told_by
+from lms_etl.run_tags import caller_of_run, days_of_tags
 from lms_etl.settings import current
 from lms_etl.warehouse import queue, umbrella
 from lms_etl.warehouse.warehouse import Warehouse
@@ -21,8 +20,6 @@ from lms_etl.warehouse.warehouse import Warehouse
 REQUEST_TAG = "lms_etl/request"
 """The number of the row that a run was started for."""
 
-PARTITION = "dagster/partition"
-FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 JOB_OF = {name: job for job, name in queue.JOBS.items()}
 """The documented names of the jobs, by their names in Dagster."""
 
@@ -72,15 +69,6 @@ def _take(stack: ExitStack, warehouse: Warehouse, job: str, day: date, run: dg.D
         warehouse.orders.refused = refusal
 
 
-def days_of_tags(tags: Mapping[str, str]) -> tuple[date, date] | None:
-    """First and last day of a run, None if it is about no days."""
-    with suppress(KeyError, BadDay):
-        if PARTITION in tags:
-            return parse(tags[PARTITION]), parse(tags[PARTITION])
-        return parse(tags[FIRST]), parse(tags[LAST])
-    return None
-
-
 def outcome(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str | None] | None:
     """Status and error of a run whose steps are over; None if only Dagster itself can tell once it has ended the run.
 
@@ -98,13 +86,3 @@ def outcome(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str | None]
     steps = instance.get_execution_plan_snapshot(planned).step_keys_to_execute if planned else []
     succeeded = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
     return ("SUCCESS", None) if len(succeeded) == len(steps) else None
-
-
-def told_by(failure: Any) -> str:
-    """The plain message of a failed step: what it said itself, else its innermost error."""
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = failure.error
-    while error.cause is not None:
-        error = error.cause
-    return " ".join(str(error.message).split())

@@ -1,7 +1,7 @@
 """What Dagster and the warehouse know of a day, read for the window sensor."""
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from lms_etl.activity.window import Seen
 from lms_etl.days import last_complete_day
-from lms_etl.run_tags import AUTOMATIC, TRIGGER_TAG
+from lms_etl.run_tags import AUTOMATIC, PARTITION_TAG, TRIGGER_TAG, days_of_tags
 from lms_etl.runs import DAILY
 from lms_etl.warehouse import queue, receipts, registry
 from lms_etl.warehouse.receipts import FINISHING_STEP
@@ -20,8 +20,6 @@ from lms_etl.warehouse.tables import etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
 
 JOB = "user_activity_job"
-FIRST_TAG, LAST_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-PARTITION_TAG = "dagster/partition"
 SILENT_MINUTES = 10
 """A row of the registry without a sign of life for so long belongs to nobody."""
 ERROR_LENGTH = 200
@@ -105,7 +103,8 @@ class Watch:
     def live_run(self, days: Sequence[date]) -> str | None:
         """A run in Dagster, or a row of the registry that gives signs of life, that is about one of the days."""
         for run in self._unfinished_runs:
-            if any(_is_about(run.tags, day.isoformat()) for day in days):
+            ends = days_of_tags(run.tags)
+            if ends and any(ends[0] <= day <= ends[1] for day in days):
                 return f"run {run.run_id[:8]}"
         keys = {f"{job}:{day}": job for day in days for job in (*queue.JOBS, *DAILY)}
         for key, status, number in self._live_rows:
@@ -147,7 +146,3 @@ class Watch:
         query = sa.select(days.target_date).where(*of_missed).order_by(days.target_date).limit(366)
         with self.warehouse.reading() as connection:
             return [row[0] for row in connection.execute(query)]
-
-
-def _is_about(tags: Mapping[str, str], key: str) -> bool:
-    return tags.get(PARTITION_TAG) == key or (FIRST_TAG in tags and tags[FIRST_TAG] <= key <= tags.get(LAST_TAG, ""))

@@ -13,10 +13,10 @@ from lms_etl.activity.status import plain_table
 from lms_etl.days import each_day, last_complete_day
 from lms_etl.settings import Settings
 from lms_etl.warehouse import receipts
+from lms_etl.warehouse.receipts import FINISHING_STEP
 from lms_etl.warehouse.tables import etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
 
-STEP = "user_activity"
 COLOURS = {"pending": "dim", "due": "cyan", "met": "green", "late": "yellow", "missed": "bold red", "not loaded": "dim"}
 
 
@@ -51,9 +51,9 @@ def lines(warehouse: Warehouse, now: datetime, days: int) -> list[Line]:
     today = last_complete_day(settings.zone, now) + timedelta(days=1)
     first = max(today - timedelta(days=days - 1), settings.start_date)
     with warehouse.reading() as connection:
-        found = receipts.between(connection, STEP, first, today)
+        found = receipts.between(connection, FINISHING_STEP, first, today)
         tries = attempts(connection, first, today)
-        oldest = receipts.first_watched(connection, STEP) or today
+        oldest = receipts.first_watched(connection, FINISHING_STEP) or today
     return [line(warehouse, day, now, found.get(day), tries, oldest) for day in reversed(list(each_day(first, today)))]
 
 
@@ -76,7 +76,7 @@ def line(warehouse: Warehouse, day: date, now: datetime, receipt: Any, tries: di
 def attempts(connection: sa.Connection, first: date, last: date) -> dict[date, int]:
     """How many runs in Dagster tried to load each day, by its first step or its last."""
     runs = etl_job_runs.c
-    tried = (runs.job_name.in_(("activity_counts", STEP)), runs.target_date.between(first, last))
+    tried = (runs.job_name.in_(("activity_counts", FINISHING_STEP)), runs.target_date.between(first, last))
     number = sa.func.count(runs.dagster_run_id.distinct())
     query = sa.select(runs.target_date, number).where(
         *tried, runs.status.in_(("SUCCESS", "FAILED", "STOPPED", "RUNNING"))

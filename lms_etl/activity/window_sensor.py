@@ -10,11 +10,11 @@ import dagster as dg
 
 from lms_etl import clock
 from lms_etl.activity.automation import user_activity_job
-from lms_etl.activity.watch import FIRST_TAG, LAST_TAG, PARTITION_TAG, Watch
+from lms_etl.activity.watch import Watch
 from lms_etl.activity.window import Rules, Step, catch_up, first_stretch, judge
 from lms_etl.days import each_day, last_complete_day
 from lms_etl.liveness import fail_dead_runs
-from lms_etl.run_tags import REASON_TAG, TRIGGER_TAG
+from lms_etl.run_tags import FIRST_TAG, LAST_TAG, PARTITION_TAG, REASON_TAG, TRIGGER_TAG
 from lms_etl.runs import DAILY
 from lms_etl.warehouse.warehouse import Warehouse
 

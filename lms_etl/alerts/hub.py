@@ -42,7 +42,7 @@ class Hub:
     policy: Policy
     channels: Sequence[str] = ()
     ui_url: str = ""
-    reported_table: str = field(default="user_activity")
+    reported_table: str = field(default=receipts.FINISHING_STEP)
 
     def note(self, events: Iterable[Event], proofs: Sequence[Proof], now: datetime) -> Noted:
         """Counts new events, makes the messages that are due, and ends the alerts that are mended; all or nothing."""
@@ -54,8 +54,7 @@ class Hub:
             if quiet:
                 return Noted(open=_how_many_open(connection))
         noted = Noted()
-        begin = self.warehouse.engine.execution_options(begin="immediate")
-        with begin.begin() as connection:
+        with self.warehouse.writing() as connection:
             for event in asked:
                 noted.events += self._count(connection, event, now)
             for row in _open_rows(connection):

@@ -16,6 +16,8 @@ import dagster as dg
 from lms_etl.alerts.causes import Check, Fault, Run, Tick
 from lms_etl.alerts.spans import Spans
 from lms_etl.days import BadDay, parse
+from lms_etl.run_failures import innermost
+from lms_etl.run_tags import days_of_tags
 
 RUNS_AT_ONCE = 50
 TICKS_AT_ONCE = 100
@@ -24,7 +26,6 @@ SETTLED_SECONDS = 60
 
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 _OUR_ERRORS = {"DatabaseProblem", "SchemaError", "AlreadyRunningError", "BadDay", "SettingsError", "Failure"}
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,8 @@ def _name(run: dg.DagsterRun) -> str:
 
 def days_of(run: dg.DagsterRun) -> Spans:
     """The days that a run is about, as its tags say; none for a run without daily partitions."""
-    tags = run.tags
-    with suppress(BadDay):
-        if _RANGE[0] in tags and _RANGE[1] in tags:
-            return Spans.between(parse(tags[_RANGE[0]]), parse(tags[_RANGE[1]]))
-        if "dagster/partition" in tags:
-            return Spans.of([parse(tags["dagster/partition"])])
-    return Spans()
+    ends = days_of_tags(run.tags)
+    return Spans.between(*ends) if ends else Spans()
 
 
 def _check(evaluation: dg.AssetCheckEvaluation, at: float, days: Spans) -> Check:
@@ -153,8 +149,7 @@ def _fault(error: Any) -> Fault:
     if error is None:
         return Fault("It says no reason.")
     blocked = error.cls_name == "DagsterAssetCheckFailedError"
-    while error.cause is not None:
-        error = error.cause
+    error = innermost(error)
     ours = error.cls_name in _OUR_ERRORS
     text = error.message.strip()
     return Fault(text.partition(": ")[2] if ours and ": " in text else text, ours, blocked)

@@ -6,11 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from lms_etl.warehouse import queue
-from lms_etl.warehouse.registry import WORDS
+from lms_etl.warehouse.registry import STEPS, WORDS
 from lms_etl.warehouse.tables import Moment
 from lms_etl.warehouse.tables import etl_job_runs as runs
 
-STEPS = ("pipeline", "courses", "activity_counts", "user_counts", "main_etl", "user_activity")
 SCHEDULER = sa.table(
     "log_scheduler",
     *(sa.column(name) for name in ("id", "batch_name", "offset", "numrow", "status", "limit_size", "error_details")),

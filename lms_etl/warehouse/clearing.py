@@ -23,13 +23,12 @@ def clear(warehouse: Warehouse, day: date, loads: dict[str, sa.Table], reason: s
     Each load gets a row in the registry as one that left no rows, so snapshots and increments know of it, and its
     receipt says that the day is not loaded. Raises AlreadyRunningError while a run of that day is queued or running.
     """
-    begin = warehouse.engine.execution_options(begin="immediate")
     with databases.plain_errors(SETTING, warehouse.url), ExitStack() as stack:
         for job in loads:
             # One connection for each lock: MySQL 5.6 holds one lock for a connection.
             holder = stack.enter_context(warehouse.engine.connect())
             stack.enter_context(locked(holder, registry.live_key(job, day)))
-        connection = stack.enter_context(begin.begin())
+        connection = stack.enter_context(warehouse.writing())
         _require_idle(connection, day)
         return {table.name: _clear(connection, job, table, day, reason) for job, table in loads.items()}
 

@@ -18,6 +18,11 @@ class Source(NamedTuple):
     source_max_id: int | None
     loaded_at: datetime
 
+    @classmethod
+    def of(cls, receipt: Any) -> "Source":
+        """What the receipt of a loaded day says of it."""
+        return cls(receipt.rows_read, receipt.source_max_id, receipt.last_completed_at)
+
 
 FINISHING_STEP = "user_activity"
 """The step that is loaded last: with its receipt the day is finished."""
@@ -107,32 +112,20 @@ def between(connection: sa.Connection, job: str, first: date, last: date) -> dic
     return {row.target_date: row for row in connection.execute(query.order_by(receipts.c.target_date))}
 
 
+def _loaded(connection: sa.Connection, job: str, days: list[date]) -> dict[date, Any]:
+    """Of the days asked for, the receipts of those that are loaded."""
+    found = between(connection, job, min(days), max(days)) if days else {}
+    return {day: found[day] for day in days if day in found and found[day].run_id is not None}
+
+
 def loaded_days(connection: sa.Connection, job: str, days: list[date]) -> dict[date, int]:
     """Of the days asked for, those that are loaded, with the id of the run that did it last."""
-    if not days:
-        return {}
-    query = sa.select(receipts.c.target_date, receipts.c.run_id).where(
-        receipts.c.job_name == job,
-        receipts.c.target_date.between(min(days), max(days)),
-        receipts.c.run_id.is_not(None),
-    )
-    found = dict(connection.execute(query).all())
-    return {day: found[day] for day in days if day in found}
+    return {day: receipt.run_id for day, receipt in _loaded(connection, job, days).items()}
 
 
 def sources(connection: sa.Connection, job: str, days: list[date]) -> dict[date, Source]:
     """Of the days asked for, those that are loaded, with what their last load was made of."""
-    if not days:
-        return {}
-    query = sa.select(
-        receipts.c.target_date, receipts.c.rows_read, receipts.c.source_max_id, receipts.c.last_completed_at
-    ).where(
-        receipts.c.job_name == job,
-        receipts.c.target_date.between(min(days), max(days)),
-        receipts.c.run_id.is_not(None),
-    )
-    found = {row[0]: Source(*row[1:]) for row in connection.execute(query)}
-    return {day: found[day] for day in days if day in found}
+    return {day: Source.of(receipt) for day, receipt in _loaded(connection, job, days).items()}
 
 
 def newest_source_id(connection: sa.Connection, job: str) -> int | None:

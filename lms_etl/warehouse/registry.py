@@ -25,6 +25,8 @@ WORDS = {
 }
 """The documented status words of system 1, by the registry's status."""
 
+STEPS = ("pipeline", "courses", "activity_counts", "user_counts", "main_etl", "user_activity")
+"""The documented jobs of system 1 and their loads, in the order in which they run."""
 
 DIED = "The process that ran it ended without a word."
 

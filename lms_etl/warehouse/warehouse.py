@@ -58,13 +58,15 @@ class Load:
         changed ones updated, vanished ones deleted. `rows_read` counts what the rows were made of at the source (rows
         of the log, say), default the rows themselves.
         """
-        key = tables.key_column(self.table)
         names = tables.loaded_columns(self.table)
         columns = {name: rows[name] for name in names} if isinstance(rows, dict) else bulk.columns_of(rows[names])
-        stored = self._stored()
-        self.rows = len(columns[key])
-        self.counters.read = self.rows if rows_read is None else rows_read
         self.counters.source_max_id = source_max_id
+        self._become(columns, self._stored())
+        self.counters.read = self.rows if rows_read is None else rows_read
+
+    def _become(self, columns: dict[str, list[Any]], stored: dict[int, tuple[Any, ...]]) -> None:
+        key = tables.key_column(self.table)
+        self.rows = len(columns[key])
         if stored:
             columns = self._change(key, columns, stored)
         self._insert(columns)
@@ -77,19 +79,22 @@ class Load:
         """
         selected = _derived(name, self.table)
         asked = [{"day": self.day, **parameters, **part} for part in parts]
-        if self._stored():
+        stored = self._stored()
+        if stored:
             found = [row for each in asked for row in self.connection.execute(selected, each)]
             values = zip(*found, strict=True) if found else repeat(())
-            self.replace(dict(zip(tables.loaded_columns(self.table), map(list, values), strict=False)))
-            return
-        insertion = _insertion(name, self.table)
+            self._become(dict(zip(tables.loaded_columns(self.table), map(list, values), strict=False)), stored)
+        else:
+            self._add_derived(_insertion(name, self.table), asked)
+        self.counters.read = self.rows
+
+    def _add_derived(self, insertion: sa.TextClause, asked: list[dict[str, Any]]) -> None:
         for number, each in enumerate(asked, 1):
             added = self.connection.execute(insertion, {**each, "now": registry.utc_now()}).rowcount
             self.counters.inserted += added
             self.rows += added
             if number < len(asked):
                 self.report_progress(self.run, number, len(asked))
-        self.counters.read = self.rows
 
     def total(self, column: str) -> int:
         """The sum of a column over the day as it is loaded now."""

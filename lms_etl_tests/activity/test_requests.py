@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from lms_etl.activity import requests
 from lms_etl.activity.requests import Row, next_requests, request_sensor, verdict
 from lms_etl.activity.umbrellas import REQUEST_TAG, under_umbrella
+from lms_etl.run_tags import RUN_KEY_TAG
 from lms_etl.warehouse import orders, queue, registry, tables, umbrella
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.warehouse import Warehouse
@@ -127,7 +128,7 @@ def launch(etl: Etl, asked: dg.RunRequest) -> dg.ExecuteInProcessResult:
         instance=etl.instance,
         raise_on_error=False,
         partition_key=asked.partition_key,
-        tags={**asked.tags, requests.RUN_KEY_TAG: asked.run_key},
+        tags={**asked.tags, RUN_KEY_TAG: asked.run_key},
     )
 
 
@@ -273,10 +274,7 @@ def test_a_request_whose_run_vanished_or_was_cancelled_is_ended(small_etl: Etl) 
     first, second = ask(small_etl.warehouse), ask(small_etl.warehouse, day=NEXT_DAY)
     asked = look(small_etl).run_requests
     job = small_etl.definitions().resolve_job_def("user_activity_job")
-    made = [
-        small_etl.instance.create_run_for_job(job, tags={**each.tags, requests.RUN_KEY_TAG: each.run_key})
-        for each in asked
-    ]
+    made = [small_etl.instance.create_run_for_job(job, tags={**each.tags, RUN_KEY_TAG: each.run_key}) for each in asked]
     assert "No request waits; 2 live" in look(small_etl).skip_reason.skip_message
     small_etl.instance.delete_run(made[0].run_id)
     small_etl.instance.report_run_canceled(made[1])

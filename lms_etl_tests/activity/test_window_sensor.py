@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.activity import watch, window_sensor
+from lms_etl.activity import window_sensor
 from lms_etl.activity.window import Rules, Seen, catch_up, first_stretch, judge
 from lms_etl.databases import DatabaseProblem
+from lms_etl.run_tags import FIRST_TAG, LAST_TAG
 from lms_etl.warehouse import queue
 from lms_etl_tests.activity.conftest import Etl, fill
 from lms_etl_tests.activity.test_guard import Clock, last_runs, receipts
@@ -217,7 +218,7 @@ def test_a_day_is_not_started_beside_a_live_run_of_the_registry(small_etl: Etl, 
 
 
 @pytest.mark.parametrize(
-    "tags", [{"dagster/partition": "2026-03-22"}, {watch.FIRST_TAG: "2026-03-20", watch.LAST_TAG: "2026-03-24"}]
+    "tags", [{"dagster/partition": "2026-03-22"}, {FIRST_TAG: "2026-03-20", LAST_TAG: "2026-03-24"}]
 )
 def test_a_day_is_not_started_beside_a_live_run_in_dagster(
     small_etl: Etl, stand_at: Clock, tags: dict[str, str]
@@ -260,7 +261,7 @@ def test_after_an_outage_of_days_each_is_recorded_and_one_run_loads_exactly_them
         "2026-03-19": "met", "2026-03-20": "missed", "2026-03-21": "missed", "2026-03-22": "missed",
     }  # fmt: skip
     assert json.loads(tick.cursor) == {"settled_through": "2026-03-22"}
-    assert (request.tags[watch.FIRST_TAG], request.tags[watch.LAST_TAG]) == ("2026-03-20", "2026-03-22")
+    assert (request.tags[FIRST_TAG], request.tags[LAST_TAG]) == ("2026-03-20", "2026-03-22")
     assert tick.run(request).success
     loaded = [(str(row.target_date), row.status) for row in last_runs(etl) if row.status == "SUCCESS"]
     assert loaded == [(f"2026-03-{day}", "SUCCESS") for day in (19, 20, 21, 22)]

@@ -12,8 +12,9 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from lms_etl.api.reading.cursors import Filters, digest_of
-from lms_etl.api.reading.freshness import REPORT, SPAN, Freshness, freshness_of
+from lms_etl.api.reading.freshness import SPAN, Freshness, freshness_of
 from lms_etl.api.scope import Scope
+from lms_etl.warehouse.receipts import FINISHING_STEP
 from lms_etl.warehouse.tables import etl_job_runs as runs
 
 _EARLIEST = date(1000, 1, 1)
@@ -28,7 +29,7 @@ _CHANGED = (
 _IN_RANGE = runs.c.target_date.between(sa.bindparam("from_day", type_=sa.Date), sa.bindparam("to_day", type_=sa.Date))
 _VERSION = sa.select(
     sa.func.count().label("loads"), sa.func.max(runs.c.id).label("newest_load"), sa.func.sum(runs.c.id).label("ids")
-).where(runs.c.job_name == REPORT, *_CHANGED, _IN_RANGE)
+).where(runs.c.job_name == FINISHING_STEP, *_CHANGED, _IN_RANGE)
 _COURSES = sa.select(sa.func.max(runs.c.id)).where(runs.c.job_name == "courses", *_CHANGED).scalar_subquery()
 # Made once, and one statement: every answer begins with it.
 _SPAN, _LOADS = SPAN.subquery("span"), _VERSION.subquery("loads")
@@ -50,7 +51,7 @@ class State:
 
 def state(connection: sa.Connection, first: date | None, last: date | None, scope: Scope, as_of: datetime) -> State:
     """The state of the days from first to last, or to an open end."""
-    row = connection.execute(_STATE, {"job": REPORT, **_range(first, last)}).one()
+    row = connection.execute(_STATE, {"job": FINISHING_STEP, **_range(first, last)}).one()
     loads = (row.loads, row.newest_load, int(row.ids or 0))
     version = digest_of(loads, None if scope.admin else row.courses, scope.mark)
     return State(freshness_of(connection, row, as_of), version, row.courses)
@@ -68,7 +69,7 @@ def changes(connection: sa.Connection, filters: Filters) -> Changes:
     """What was loaded after a moment. A row that is gone leaves no trace, so a day that lost one is told as a whole."""
     query = (
         sa.select(runs.c.target_date, sa.func.sum(runs.c.rows_deleted))
-        .where(runs.c.job_name == REPORT, runs.c.completed_at > filters.updated_since, *_CHANGED, _IN_RANGE)
+        .where(runs.c.job_name == FINISHING_STEP, runs.c.completed_at > filters.updated_since, *_CHANGED, _IN_RANGE)
         .group_by(runs.c.target_date)
         .order_by(runs.c.target_date)
     )

@@ -1,19 +1,15 @@
 """What every answer says about itself: up to which day nothing is missing, and when it was read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from lms_etl.warehouse import registry
+from lms_etl.warehouse.receipts import FINISHING_STEP, complete_through
 from lms_etl.warehouse.tables import etl_days as receipts
 from lms_etl.warehouse.tables import etl_job_runs as runs
-
-REPORT = "user_activity"
-"""The step that loads the report, in registry and receipts."""
-
 
 _LOADED = (receipts.c.job_name == sa.bindparam("job"), receipts.c.run_id.is_not(None))
 _RUNNING = sa.select(sa.func.min(runs.c.started_at)).where(
@@ -26,8 +22,6 @@ SPAN = sa.select(
     _RUNNING.scalar_subquery().label("oldest"),
 ).where(*_LOADED)
 """Ends and number of the loaded days, and the start of the oldest load that runs; `:job` is the step."""
-
-_DAYS = sa.select(receipts.c.target_date).where(*_LOADED).order_by(receipts.c.target_date)
 
 
 @dataclass(frozen=True)
@@ -46,25 +40,16 @@ class Freshness:
     settled: datetime
 
 
-def freshness(connection: sa.Connection, as_of: datetime | None = None, job: str = REPORT) -> Freshness:
+def freshness(connection: sa.Connection, as_of: datetime | None = None, job: str = FINISHING_STEP) -> Freshness:
     """The freshness of the report, or of what another step loads; `as_of` is now unless the view began before."""
     as_of = as_of or registry.utc_now()
     return freshness_of(connection, connection.execute(SPAN, {"job": job}).one(), as_of, job)
 
 
-def freshness_of(connection: sa.Connection, span: Any, as_of: datetime, job: str = REPORT) -> Freshness:
+def freshness_of(connection: sa.Connection, span: Any, as_of: datetime, job: str = FINISHING_STEP) -> Freshness:
     """The freshness that a row of SPAN tells; only days with a gap among them are read one by one."""
     first, last, count, oldest = span.first, span.last, span.days, span.oldest
     settled = min(oldest or as_of, as_of)
     if first is None or (last - first).days + 1 == count:
         return Freshness(last, first, last, as_of, settled)
-    unbroken = end_of_unbroken(connection.scalars(_DAYS, {"job": job}).all())
-    return Freshness(unbroken, first, last, as_of, settled)
-
-
-def end_of_unbroken(days: Sequence[date]) -> date:
-    """The last of the days, in order, before the first gap."""
-    for number, day in enumerate(days):
-        if day != days[0] + timedelta(days=number):
-            return days[number - 1]
-    return days[-1]
+    return Freshness(complete_through(connection, job), first, last, as_of, settled)
