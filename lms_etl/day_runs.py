@@ -1,7 +1,7 @@
 """One Dagster run over a range of days, each day with its own load, metadata and materialization.
 
-Days are loaded in order and committed one by one, so a killed run resumes where it stopped. When a day fails, the days
-before it still count in Dagster, and those after it are not tried: numbers never have a hole behind them.
+Days are committed one by one, each after the day before it, so a killed run resumes where it stopped. When a day fails,
+the days before it still count in Dagster, and none after it is loaded: numbers never have a hole behind them.
 """
 
 import logging
@@ -11,19 +11,21 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from threading import Event
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import sqlalchemy as sa
 
 from lms_etl import clock, window
 from lms_etl.day_guards import PERMANENT, days_of, permanent_failures, require_open_window
-from lms_etl.day_rows import Kept, Prepared, Rows
+from lms_etl.day_rows import Derivation, Kept, Prepared, Rows
 from lms_etl.days import LocalDay
 from lms_etl.run_tags import AUTOMATIC, FORCE_TAG, LATE, caller_of
 from lms_etl.settings import current
 from lms_etl.warehouse import receipts, registry, restatements
+from lms_etl.warehouse.queue import StoppedError
 from lms_etl.warehouse.receipts import Source
 from lms_etl.warehouse.warehouse import Load, Warehouse
 
@@ -47,12 +49,23 @@ class DayRun(dg.Config):
     """
 
 
+class Turn(NamedTuple):
+    """A day that is written: `begun` once it has its row in the registry, `done` when it is committed or has failed."""
+
+    begun: Event
+    done: Future[bool]
+
+    def ended_well(self) -> bool:
+        """Waits for the end; whether this day and all before it were written."""
+        return self.done.exception() is None and self.done.result()
+
+
 @dataclass
 class DayRuns:
     """The days of one asset in one run. Use as a context manager around the loop over `days`.
 
-    While one day is written the next ones are prepared: `load` prepares here and writes in another thread, one day
-    after the other. The database and this process share the work instead of waiting for each other.
+    While days are written the next ones are prepared: `load` prepares here, and other threads (`Warehouse.writers`)
+    write. The database and this process share the work instead of waiting for each other.
     """
 
     context: dg.AssetExecutionContext
@@ -76,8 +89,9 @@ class DayRuns:
         # Late rows make a day be loaded again; they give no leave to replace good history by less.
         self.overriding = self.forced and self.caller.trigger != LATE
         self.days = [day for day in self.asked if day.date not in self.skipped]
-        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self.writing: deque[Future[None]] = deque()
+        self.writer = ThreadPoolExecutor(self.warehouse.writers, thread_name_prefix="writer")
+        self.writing: deque[Turn] = deque()
+        self.newest: Turn | None = None
         self.broken = False
 
     def _loaded(self) -> dict[date, Any]:
@@ -149,32 +163,49 @@ class DayRuns:
         if isinstance(prepared, Kept) and len(self.asked) == 1:
             prepared = dg.Failure(description=prepared.reason, allow_retries=False)
         self.settle(0 if isinstance(prepared, Exception) else DAYS_WAITING)
-        self.writing.append(self.writer.submit(self._write, day, prepared))
+        begun = Event()
+        self.newest = Turn(begun, self.writer.submit(self._write, day, prepared, begun, self.newest))
+        self.writing.append(self.newest)
         if isinstance(prepared, Exception):
             self.settle()
 
     def settle(self, waiting: int = 0) -> None:
         """Waits until no more than `waiting` days are still to be written. Raises the error of a day that failed."""
         while len(self.writing) > waiting:
-            self.writing.popleft().result()
+            self.writing.popleft().done.result()
 
-    def _write(self, day: LocalDay, prepared: Prepared | Exception) -> None:
-        if self.broken:
-            return
-        if isinstance(prepared, Kept):
-            self._keep(day, prepared.reason)
-            return
-        start = time.perf_counter()
+    def _write(self, day: LocalDay, prepared: Prepared | Exception, begun: Event, before: Turn | None) -> bool:
+        """Writes a day, which begins after the day before and is committed after it; whether it was.
+
+        The threads take the days in order, so the oldest one never waits for another.
+        """
         try:
-            with self.warehouse.loading(self.job, self.table, day.date, self._caller(day), self.batch) as load:
-                if isinstance(prepared, Exception):
-                    raise prepared  # noqa: TRY301
-                metadata = prepared.enter(load)
-                if day.date in self.sources:
-                    restatements.record(self.warehouse, load, self.job, self.sources[day.date], self.caller.trigger)
+            if before:
+                before.begun.wait()
+            if self.broken:
+                return False
+            if isinstance(prepared, Kept):
+                self._keep(day, prepared.reason)
+                return before is None or before.ended_well()
+            self._load(day, prepared, begun, before)
         except BaseException:
             self.broken = True
             raise
+        finally:
+            begun.set()
+        return True
+
+    def _load(self, day: LocalDay, prepared: Rows | Derivation | Exception, begun: Event, before: Turn | None) -> None:
+        start = time.perf_counter()
+        with self.warehouse.loading(self.job, self.table, day.date, self._caller(day), self.batch) as load:
+            begun.set()
+            if isinstance(prepared, Exception):
+                raise prepared
+            metadata = prepared.enter(load)
+            if day.date in self.sources:
+                restatements.record(self.warehouse, load, self.job, self.sources[day.date], self.caller.trigger)
+            if before and not before.ended_well():
+                raise StoppedError(f"{day.key} was not loaded, because the day before it failed.")
         receipt = self._receipt(load, day, time.perf_counter() - start)
         self.finished[day.key] = {**receipt, **metadata}
         told = {"job": self.job, "done": len(self.finished), "total": len(self.days)}

@@ -22,7 +22,7 @@ DAGSTERS = {"module": "dagster._core.storage.event_log", "class": "SqliteEventLo
 FIRST, LAST = "2025-03-01", "2025-03-05"
 DAYS = [f"2025-03-0{number}" for number in range(1, 6)]
 RANGE = {"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": LAST}
-INDEXED = ("event_logs", "asset_keys", "asset_event_tags")
+INDEXED = ("event_logs", "asset_keys", "asset_event_tags", "asset_check_executions")
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
 

@@ -58,11 +58,12 @@ def activity_counts(views: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
     active_days is the span of local days from the first to the last viewed row. A window of one day holds one
     distinct day at most, which is the day of its rows.
     """
-    counted = views[["courseid", *VIEWS]].copy()
-    counted["active_days"] = span(views["first_viewed"], views["last_viewed"], zone)
-    counted["distinct_active_days"] = (views["viewed_rows"] > 0).astype("int64")
-    counted["student_views"] = views.get("student_views")
-    return counted
+    # Column by column: to pick them by a list of names takes pandas a millisecond, for each of a year's days.
+    columns = {name: views[name] for name in ("courseid", *VIEWS)}
+    columns["active_days"] = span(views["first_viewed"], views["last_viewed"], zone)
+    columns["distinct_active_days"] = (views["viewed_rows"] > 0).astype("int64")
+    columns["student_views"] = views["student_views"] if "student_views" in views else pd.Series([None] * len(views))
+    return pd.DataFrame(columns)
 
 
 def span(first: "pd.Series[int]", last: "pd.Series[int]", zone: ZoneInfo) -> "pd.Series[int]":

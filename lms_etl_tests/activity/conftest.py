@@ -73,9 +73,9 @@ class Etl:
         return self.warehouse.frame(tables.user_activity, wanted).sort_values(["extraction_date", "moodle_course_id"])
 
     def registry(self, job: str) -> list[tuple[str, str]]:
-        """(day, status) of each run of a job, oldest first."""
+        """(day, status) of each run of a job, in the order in which they ended."""
         frame = self.warehouse.frame(tables.etl_job_runs)
-        rows = frame[frame["job_name"] == job].sort_values("id")
+        rows = frame[frame["job_name"] == job].sort_values(["completed_at", "id"])
         return [(str(day), status) for day, status in zip(rows["target_date"], rows["status"], strict=True)]
 
     def materialized(self, asset: str) -> dict[str, dict[str, Any]]:

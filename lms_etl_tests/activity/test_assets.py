@@ -3,6 +3,7 @@
 import base64
 from datetime import date
 from decimal import Decimal
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ from lms_etl.databases import DatabaseProblem
 from lms_etl.day_runs import DayRun, DayRuns
 from lms_etl.days import LocalDay
 from lms_etl.warehouse import tables
+from lms_etl.warehouse.warehouse import Load
 from lms_etl_tests.activity.conftest import Etl, fill
 
 COMPARED = ["extraction_date", *tables.loaded_columns(tables.user_activity)]
@@ -122,6 +124,31 @@ def test_when_a_day_fails_the_days_before_it_count_and_those_after_it_wait(
         ("2026-03-24", "SUCCESS"), ("2026-03-25", "SUCCESS"), ("2026-03-26", "SUCCESS"),
     ]  # fmt: skip
     assert etl.materialized("activity_counts")["2026-03-22"]["skipped"].startswith("loaded before by run ")
+
+
+def test_a_day_under_way_when_the_day_before_it_fails_is_not_loaded(
+    make_etl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etl, next_is_written, replace = make_etl("sqlite", "postgresql"), Event(), Load.replace
+
+    def replace_but_fail(load: Load, *given: Any) -> None:
+        if load.table is tables.activity_counts and load.day == date(2026, 3, 23):
+            assert next_is_written.wait(timeout=30)
+            raise RuntimeError("no space left")
+        replace(load, *given)
+        if load.table is tables.activity_counts and load.day == date(2026, 3, 24):
+            next_is_written.set()
+
+    fill(etl.site)
+    with monkeypatch.context() as failing:
+        failing.setattr(Load, "replace", replace_but_fail)
+        assert not etl.run("2026-03-22", "2026-03-26").success
+    assert set(etl.registry("activity_counts")) == {
+        ("2026-03-22", "SUCCESS"), ("2026-03-23", "FAILED"), ("2026-03-24", "STOPPED"),
+    }  # fmt: skip
+    assert set(etl.warehouse.frame(tables.activity_counts)["extraction_date"]) == {date(2026, 3, 22)}
+    assert list(etl.materialized("activity_counts")) == ["2026-03-22"]
+    assert etl.run("2026-03-22", "2026-03-26", skip_loaded=True).success
 
 
 def test_a_retry_in_dagster_leaves_out_the_days_its_own_run_loaded(
