@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.warehouse import tables
+from lms_etl_tests import warm
 from lms_etl_tests.activity.conftest import fill
 from lms_etl_tests.site import Site
 
@@ -42,9 +43,7 @@ class Shell:
 
     def __call__(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """The command, ended."""
-        with self.start(*words, **more) as process:
-            printed, complained = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(words, process.returncode, printed, complained)
+        return warm.run(words, {**self.environ, **more})
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import hmac
 import os
 import re
 import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from lms_etl.api import tokens, users
 from lms_etl.warehouse import registry, schema, tables
 from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl_tests import warm
 from lms_etl_tests.api.conftest import Api
 from lms_etl_tests.warehouse.conftest import empty_warehouse, sqlite_warehouse, warehouse
 from lms_etl_tests.warehouse.rows import stored  # noqa: F401
@@ -105,9 +105,7 @@ def test_a_username_is_plain(sqlite_warehouse: Warehouse, name: str) -> None:
 
 def command(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     """`lms-etl` in a process of its own."""
-    environ = os.environ | {"WAREHOUSE_DATABASE_URL": url, "COLUMNS": "200", "NO_COLOR": "1"}
-    program = [sys.executable, "-m", "lms_etl.cli", *words]
-    return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+    return warm.run(words, os.environ | {"WAREHOUSE_DATABASE_URL": url, "COLUMNS": "200", "NO_COLOR": "1"})
 
 
 def test_the_commands_make_list_and_revoke(sqlite_warehouse: Warehouse) -> None:

@@ -34,10 +34,6 @@ class Child:
         account: tuple[int, int] | None,
         death_signal: signal.Signals,
     ) -> None:
-        def end_with_parent() -> None:
-            if _libc is not None:
-                _libc.prctl(PR_SET_PDEATHSIG, int(death_signal))
-
         self.log = log
         user, group = account or (None, None)
         with log.open("ab") as output:
@@ -52,7 +48,7 @@ class Child:
                 user=user,
                 group=group,
                 extra_groups=None if account is None else [],
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - takes no lock: one system call, loaded before the fork
+                preexec_fn=lambda: end_with_parent(death_signal),  # noqa: PLW1509 - takes no lock: one system call, loaded before the fork
                 start_new_session=True,  # so that Ctrl-C reaches pytest only, which then ends the servers in order
             )
 
@@ -74,6 +70,12 @@ class Child:
         """The last lines of the log, with its path and the command."""
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         return "\n".join([f"Command: {self.process.args!r}", f"Last lines of {self.log}:", *lines])
+
+
+def end_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
+    """Lets Linux send the signal to this process when its parent is gone."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(how))
 
 
 def unprivileged_account() -> tuple[int, int] | None:
