@@ -23,6 +23,12 @@ with tempfile.TemporaryDirectory(prefix="lms_etl_") as nowhere, chdir(nowhere):
     os.environ["LMS_ETL_HOME"] = nowhere
     current()
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long tests first: one that starts last would run alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 SERVERS = {"mariadb": "mariadb", "postgresql": "postgres"}
 
 

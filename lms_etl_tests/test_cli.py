@@ -216,6 +216,7 @@ def finished(url: str) -> list[tuple[str, str]]:
         engine.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
 def test_a_backfill_killed_in_the_middle_resumes_without_loading_finished_days_again(
     new_database: Callable[[str], str], tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch

@@ -55,6 +55,7 @@ def states(warehouse: Warehouse) -> dict[date, str]:
         return {row[0]: row[1] for row in connection.execute(query.order_by(days.target_date))}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "target"), [("mariadb", "postgresql")])
 def test_after_three_days_without_a_daemon_it_loads_them_by_one_run_and_yesterday_by_another(
     new_database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str

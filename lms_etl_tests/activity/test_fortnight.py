@@ -43,6 +43,7 @@ def telling(make_etl: Callable[[str, str], Etl], hook: Webhook) -> Iterator[Etl]
         yield made
 
 
+@pytest.mark.long
 def test_a_fortnight(telling: Etl, hook: Webhook) -> None:
     etl, daemon = telling, Daemon(telling)
     ids = fill(etl.site)

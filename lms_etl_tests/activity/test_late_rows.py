@@ -236,6 +236,7 @@ def test_a_purged_day_into_which_a_restore_falls_is_told_and_keeps_its_numbers(s
     assert total_views(small_etl)["2026-03-22"] == 7
 
 
+@pytest.mark.long
 def test_a_flood_is_worked_off_in_portions_that_overlap(small_etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = fill(small_etl.site)
     small_etl.run("2026-03-01", "2026-03-24")

@@ -131,6 +131,7 @@ def test_a_process_killed_between_acceptance_and_mark_sends_again_with_the_same_
     assert mail.mails[0]["Idempotency-Key"] == mail.mails[1]["Idempotency-Key"]
 
 
+@pytest.mark.long
 def test_a_daemon_killed_between_event_and_send_tells_each_cause_once_after_its_restart(
     place: Place, mail: Mailbox, hook: Webhook
 ) -> None:

@@ -67,6 +67,7 @@ def test_the_page_for_people_needs_no_token_and_shows_the_description(small_api:
 NOT_ASKED = [schemathesis.checks.positive_data_acceptance]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
 def test_schemathesis_finds_nothing(
     make_api: Callable[..., Api], sqlite_url: str, mode: schemathesis.GenerationMode

@@ -85,6 +85,7 @@ def test_a_stream_is_finished_when_the_process_is_told_to_end(make_api: Callable
     assert line["status"] == 200
 
 
+@pytest.mark.long
 def test_two_workers_answer_and_count_together(make_api: Callable[..., Api], sqlite_url: str) -> None:
     api = make_api(sqlite_url)
     with served(sqlite_url, "--workers", "2") as (address, process), closing(httpx2.Client()) as client:

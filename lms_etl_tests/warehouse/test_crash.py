@@ -19,6 +19,7 @@ def crashes(warehouse: Warehouse, database_url: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
+@pytest.mark.long
 def test_a_killed_load_leaves_the_old_day_or_the_new_one_and_runs_again(crashes: list[dict[str, Any]]) -> None:
     for crash in crashes:
         left, afterwards = crash["left"], crash["afterwards"]
