@@ -3,8 +3,11 @@
 Decode token → username found? → set privilege → admin? → else filter by directorate and unit.
 """
 
+import hmac
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +16,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from lms_etl.api import tokens, users
+from lms_etl.api.calls import note_attempt
 from lms_etl.api.claims import BadJwt, Category, Verifier, scope_of
 from lms_etl.api.errors import ApiError
 from lms_etl.api.quotas import Quotas
@@ -29,6 +33,15 @@ LONGEST_TOKEN = 8192
 bearer = HTTPBearer(auto_error=False, description="A token of `lms-etl token create`, or a JWT.")
 
 
+@dataclass(frozen=True)
+class Bearer:
+    """Whoever calls: what they may read, `api_tokens.id` (0 without a row there), and the hash that stands for them."""
+
+    scope: Scope
+    number: int
+    token_hash: str
+
+
 class Access:
     """Turns the Authorization header of a request into a scope."""
 
@@ -40,39 +53,50 @@ class Access:
         self.guard = threading.Lock()
         self.known: tuple[float, list[Category]] = (float("-inf"), [])
 
-    def scope(self, header: str | None, address: str) -> Scope:
-        """The scope of whoever sends this header. Raises ApiError 401, 403 or 429."""
+    def bearer(self, header: str | None, address: str, note: Callable[[str], None]) -> Bearer:
+        """Whoever sends this header. Raises ApiError 401, 403 or 429; `note` is told why a token is refused."""
         kind, _, token = (header or "").partition(" ")
         token = token.strip()
         try:
             if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
                 raise tokens.BadToken("there is no bearer token")  # noqa: TRY301
             with self.warehouse.reading() as connection:
-                scope = (
-                    self._of_token(connection, token) if token.startswith("lms_") else self._of_jwt(connection, token)
-                )
+                found = self._of_setting(connection, token)
+                if found is None:
+                    known = self._of_token if token.startswith("lms_") else self._of_jwt
+                    found = known(connection, token)
         except (tokens.BadToken, BadJwt) as error:
             logger.warning("refused", extra={"event": "unauthorized", "client": address, "reason": str(error)})
             self.quotas.failure(address)
+            note(str(error))
             raise ApiError("unauthorized", headers={"WWW-Authenticate": "Bearer"}) from None
         except users.NoPrivilege:
             logger.warning("refused", extra={"event": "no_privilege", "client": address})
             self.quotas.failure(address)
+            note("no privilege")
             raise ApiError("no_privilege") from None
-        self.quotas.request(scope.username)
-        return scope
+        self.quotas.request(found.scope.username)
+        return found
 
-    def _of_token(self, connection: sa.Connection, token: str) -> Scope:
+    def _of_setting(self, connection: sa.Connection, token: str) -> Bearer | None:
+        """The bearer of a token of ETL_WEBHOOK_TOKENS. Every hash is compared, and in constant time."""
+        given = tokens.hash_of(token)
+        matching = [name for name, known in self.warehouse.settings.webhook_tokens if hmac.compare_digest(known, given)]
+        return Bearer(users.privilege_of(connection, matching[0]), 0, given) if matching else None
+
+    def _of_token(self, connection: sa.Connection, token: str) -> Bearer:
         number, username = tokens.find(connection, token)
         scope = users.privilege_of(connection, username)
         with self.guard:
             self.last_used[number] = utc_now()
-        return scope
+        return Bearer(scope, number, tokens.hash_of(token))
 
-    def _of_jwt(self, connection: sa.Connection, token: str) -> Scope:
+    def _of_jwt(self, connection: sa.Connection, token: str) -> Bearer:
         claims = self.verifier.claims(token)
         own = users.privilege_of(connection, self.verifier.username(claims))
-        return scope_of(own, claims, self.warehouse.settings, self._categories(connection))
+        scope = scope_of(own, claims, self.warehouse.settings, self._categories(connection))
+        # Each login has another JWT: what is noted belongs to the user.
+        return Bearer(scope, 0, tokens.hash_of(f"jwt of {scope.username}"))
 
     def _categories(self, connection: sa.Connection) -> list[Category]:
         read, known = self.known
@@ -93,11 +117,16 @@ class Access:
 
 def caller(request: Request, _shown_in_openapi: Annotated[object, Depends(bearer)]) -> Scope:
     """The scope of the request; every route but the open ones depends on it."""
+    return bearer_of(request, request.headers.get("authorization")).scope
+
+
+def bearer_of(request: Request, authorization: str | None) -> Bearer:
+    """Whoever sends a request with this Authorization. Raises ApiError."""
     access: Access = request.app.state.access
     address = request.client.host if request.client else "unknown"
-    scope = access.scope(request.headers.get("authorization"), address)
-    request.state.username = scope.username
-    return scope
+    found = access.bearer(authorization, address, lambda reason: note_attempt(request, reason))
+    request.state.bearer, request.state.username = found, found.scope.username
+    return found
 
 
 def administrator(scope: Annotated[Scope, Depends(caller)]) -> Scope:

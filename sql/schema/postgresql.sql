@@ -481,11 +481,15 @@ CREATE TABLE local_alx_api_sync_status (
 	last_sync_status VARCHAR(20) NOT NULL,
 	last_sync_error TEXT,
 	total_syncs INTEGER DEFAULT '0' NOT NULL,
+	content_mark VARCHAR(16),
 	pull_mode VARCHAR(12),
 	pull_after BIGINT,
 	pull_through BIGINT,
 	pull_offset BIGINT,
+	pull_userid BIGINT,
+	pull_courseid BIGINT,
 	pull_started_at TIMESTAMP WITHOUT TIME ZONE,
+	pull_ended_at TIMESTAMP WITHOUT TIME ZONE,
 	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
 	updated_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
 	CONSTRAINT pk_local_alx_api_sync_status PRIMARY KEY (id),
@@ -500,14 +504,18 @@ COMMENT ON COLUMN local_alx_api_sync_status.change_number IS 'The token has ever
 COMMENT ON COLUMN local_alx_api_sync_status.sync_mode IS 'Mode of the last pull';
 COMMENT ON COLUMN local_alx_api_sync_status.sync_window_hours IS 'Hours';
 COMMENT ON COLUMN local_alx_api_sync_status.last_sync_records IS 'Rows of the last pull that ended';
-COMMENT ON COLUMN local_alx_api_sync_status.last_sync_status IS 'success or failed';
+COMMENT ON COLUMN local_alx_api_sync_status.last_sync_status IS 'success, failed, or started while a full one runs';
 COMMENT ON COLUMN local_alx_api_sync_status.last_sync_error IS 'Why it failed';
 COMMENT ON COLUMN local_alx_api_sync_status.total_syncs IS 'Pulls that ended';
-COMMENT ON COLUMN local_alx_api_sync_status.pull_mode IS 'full or incremental while a pull of several pages is under way';
+COMMENT ON COLUMN local_alx_api_sync_status.content_mark IS 'Digest of the fields and courses that the last pull had';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_mode IS 'first, full or incremental: the pull under way, or the last one';
 COMMENT ON COLUMN local_alx_api_sync_status.pull_after IS 'Its rows changed after this change number';
-COMMENT ON COLUMN local_alx_api_sync_status.pull_through IS 'and up to this one: the snapshot that all its pages share';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_through IS 'and at least up to this one, for all of its pages';
 COMMENT ON COLUMN local_alx_api_sync_status.pull_offset IS 'Rows delivered by its pages so far';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_userid IS 'The last of those rows: its userid';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_courseid IS 'and its courseid';
 COMMENT ON COLUMN local_alx_api_sync_status.pull_started_at IS 'UTC';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_ended_at IS 'When its last page was given, UTC; NULL before';
 COMMENT ON COLUMN local_alx_api_sync_status.created_at IS 'First loaded, UTC';
 COMMENT ON COLUMN local_alx_api_sync_status.updated_at IS 'Last changed, UTC';
 CREATE TABLE progress_syncs (
