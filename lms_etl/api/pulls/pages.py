@@ -160,7 +160,9 @@ class Pages:
         """Everything that a page depends on."""
         found = opened.company
         since = pull.completed_since(found.settings)
-        snapshot = (pull.mode, pull.after, pull.through, since, at, limit)
+        # A first pull without a limit of time has the rows of a full one.
+        mode = "full" if pull.mode == "first" and since is None else pull.mode
+        snapshot = (mode, pull.after, pull.through, since, at, limit)
         versions = (found.change_number, found.settings_version)
         return digest_of(found.companyid, opened.bearer.token_hash, snapshot, versions, self.zone.key)
 
