@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from lms_etl.api.pulls.rules import Key, Pull, Status
 from lms_etl.warehouse.company_settings import CompanySettings, of_values
@@ -14,6 +15,13 @@ from lms_etl.warehouse.tables import companies, company_settings
 from lms_etl.warehouse.tables import sync_status as noted
 
 _STATUS = tuple(column for column in noted.c if column.name not in ("companyid", "token_hash", "created_at"))
+
+# An insertion that fails on MySQL leaves a shared lock, and two calls that hold one wait for each other for ever.
+_FIRST = {
+    "postgresql": postgresql.insert(noted).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(noted).on_conflict_do_nothing(),
+    "mysql": mysql.insert(noted).on_duplicate_key_update(total_syncs=noted.c.total_syncs),
+}
 
 
 @dataclass(frozen=True)
@@ -153,12 +161,8 @@ def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]
 
 def _write(connection: sa.Connection, companyid: int, token_hash: str, values: dict[str, Any]) -> None:
     values = values | {"updated_at": utc_now()}
-    own = {"companyid": companyid, "token_hash": token_hash}
     change = sa.update(noted).where(noted.c.companyid == companyid, noted.c.token_hash == token_hash).values(values)
-    if connection.execute(change).rowcount:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.insert(noted).values({"last_sync_status": "success", **own, **values}))
-    except sa.exc.IntegrityError:  # Another call of the same token came first.
+    if not connection.execute(change).rowcount:
+        first = {"companyid": companyid, "token_hash": token_hash, "last_sync_status": "success"}
+        connection.execute(_FIRST[connection.dialect.name], first)
         connection.execute(change)

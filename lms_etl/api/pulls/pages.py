@@ -1,9 +1,9 @@
 """One page of a pull, in the documented order: token, quota, company, log; then the cache, then the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -23,7 +23,10 @@ from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse.tables import companies
 from lms_etl.warehouse.warehouse import Warehouse
 
+ATTEMPTS = 3
+"""Of a transaction that the database ends because two waited for each other."""
 NOTHING = Kept(b"[]", 0, None, False)
+Written = TypeVar("Written")
 
 
 @dataclass
@@ -68,8 +71,9 @@ class Pages:
         found = self.found(bearer, companyid, call)
         moment = clock.now()
         limit = daily_quotas.limit_of(found.settings, self.warehouse.settings.api_daily_limit)
-        with self.warehouse.writing() as connection:
-            counted = daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
+        counted = self._written(
+            lambda connection: daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
+        )
         if not counted.allowed:
             # The first refusal of a day is logged, and makes the one alert; the others are counted.
             call.silent = counted.refused > 1
@@ -102,10 +106,12 @@ class Pages:
         kept = self.page(opened, pull, at, limit, call) if at else NOTHING
         after = given(pull, offset, kept.count, Key(*kept.last) if kept.last else None, kept.has_next)
         if at and not unnoted and (begins or after != pull):
-            with self.warehouse.writing() as connection:
-                noted.note_page(
-                    connection, found, opened.bearer.token_hash, after, opened.now, begins=begins, moves=not explicit
+            token = opened.bearer.token_hash
+            self._written(
+                lambda connection: noted.note_page(
+                    connection, found, token, after, opened.now, begins=begins, moves=not explicit
                 )
+            )
         return kept, after
 
     def cursor(self, opened: Opened, pull: Pull, explicit: bool) -> Cursor:
@@ -126,8 +132,8 @@ class Pages:
         """Notes that the token has all of a pull, unless the company notes nothing."""
         if opened.company.settings.sync_mode == UNNOTED:
             return
-        with self.warehouse.writing() as connection:
-            noted.note_all(connection, opened.company, opened.bearer.token_hash, pull, opened.now, content_mark)
+        found, token = opened.company, opened.bearer.token_hash
+        self._written(lambda connection: noted.note_all(connection, found, token, pull, opened.now, content_mark))
 
     def new_pull(self, opened: Opened, mode: str | None = None) -> Pull:
         """A pull that begins now, in the mode asked for, else in the one that the company's settings choose."""
@@ -155,6 +161,17 @@ class Pages:
                 self.cache.keep(key, kept, settings.cache_ttl_minutes * 60)
         call.records = kept.count
         return kept
+
+    def _written(self, work: Callable[[sa.Connection], Written]) -> Written:
+        """What a short transaction gives; one that MySQL ends for the sake of another is done again."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.warehouse.writing() as connection:
+                    return work(connection)
+            except DatabaseProblem as error:
+                if attempt == ATTEMPTS or "deadlock" not in str(error).lower():
+                    raise
+        raise AssertionError("unreachable")
 
     def _key(self, opened: Opened, pull: Pull, at: Place, limit: int) -> str:
         """Everything that a page depends on."""
