@@ -19,8 +19,8 @@ from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
 from lms_etl.api.pulls.pages import Pages
 from lms_etl.api.quotas import Quotas
+from lms_etl.api.reading.export import KeptExports
 from lms_etl.api.reading.formats import FORMATS
-from lms_etl.api.reading.pages import KeptPages
 from lms_etl.api.routers import data, health, moodle_service, report, states, triggers
 from lms_etl.api.served import ServedWarehouse
 from lms_etl.settings import Settings
@@ -48,13 +48,13 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics(warehouse)
     app.state.warehouse = warehouse
     app.state.metrics = metrics
-    app.state.kept_pages = KeptPages()
+    app.state.kept_exports = KeptExports(warehouse)
     app.state.access = Access(warehouse, Quotas(settings))
     app.state.journal = Journal(warehouse)
     app.state.pages = Pages(warehouse, answers_of(settings.redis_url, settings.api_cache_megabytes))
     app.include_router(health.open_router, dependencies=[Depends(known_parameters)])
     app.include_router(moodle_service.router)
-    for router in (states.router, triggers.router, data.router, report.router, health.router):
+    for router in (data.router, report.router, states.router, triggers.router, health.router):
         app.include_router(router, dependencies=[Depends(caller), Depends(known_parameters)])
     app.include_router(docs_page.router)
     errors.install(app)

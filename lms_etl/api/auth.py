@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
+from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
@@ -22,6 +23,7 @@ from lms_etl.api.errors import ApiError
 from lms_etl.api.quotas import Quotas
 from lms_etl.api.request_log import logger
 from lms_etl.api.scope import Scope
+from lms_etl.api.shared import SharedReading
 from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import courses
 from lms_etl.warehouse.warehouse import Warehouse
@@ -29,8 +31,7 @@ from lms_etl.warehouse.warehouse import Warehouse
 CATEGORIES_SECONDS = 30
 """How long the names of directorates and units are remembered for JWTs."""
 LONGEST_TOKEN = 8192
-
-bearer = HTTPBearer(auto_error=False, description="A token of `lms-etl token create`, or a JWT.")
+REFUSED = (tokens.BadToken, BadJwt, users.NoPrivilege)
 
 
 @dataclass(frozen=True)
@@ -50,32 +51,51 @@ class Access:
         self.quotas = quotas
         self.verifier = Verifier(warehouse.settings)
         self.last_used: dict[int, datetime] = {}
+        self._shared = SharedReading(self._known)
         self.guard = threading.Lock()
         self.known: tuple[float, list[Category]] = (float("-inf"), [])
 
     def bearer(self, header: str | None, address: str, note: Callable[[str], None]) -> Bearer:
         """Whoever sends this header. Raises ApiError 401, 403 or 429; `note` is told why a token is refused."""
+        try:
+            found = self._known(header)
+        except REFUSED as error:
+            raise self._refused(error, address, note) from None
+        self.quotas.request(found.scope.username)
+        return found
+
+    async def shared_bearer(self, header: str | None, address: str, note: Callable[[str], None]) -> Bearer:
+        """The same, with one reading for all who send this header at once."""
+        try:
+            found = await self._shared.ask(header)
+        except REFUSED as error:
+            raise await to_thread.run_sync(self._refused, error, address, note) from None
+        if self.quotas.shared:
+            await to_thread.run_sync(self.quotas.request, found.scope.username)
+        else:
+            self.quotas.request(found.scope.username)
+        return found
+
+    def _refused(self, error: Exception, address: str, note: Callable[[str], None]) -> ApiError:
+        """Notes a refusal and counts it. Raises ApiError 429 for an address that tries too often."""
+        known = isinstance(error, users.NoPrivilege)
+        event, reason = ("no_privilege", "no privilege") if known else ("unauthorized", str(error))
+        logger.warning("refused", extra={"event": event, "client": address, "reason": reason})
+        self.quotas.failure(address)
+        note(reason)
+        return ApiError("no_privilege") if known else ApiError("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+
+    def _known(self, header: str | None) -> Bearer:
+        """Whom the header names. Raises what is in REFUSED."""
         kind, _, token = (header or "").partition(" ")
         token = token.strip()
-        try:
-            if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-                raise tokens.BadToken("there is no bearer token")  # noqa: TRY301
-            with self.warehouse.reading() as connection:
-                found = self._of_setting(connection, token)
-                if found is None:
-                    known = self._of_token if token.startswith("lms_") else self._of_jwt
-                    found = known(connection, token)
-        except (tokens.BadToken, BadJwt) as error:
-            logger.warning("refused", extra={"event": "unauthorized", "client": address, "reason": str(error)})
-            self.quotas.failure(address)
-            note(str(error))
-            raise ApiError("unauthorized", headers={"WWW-Authenticate": "Bearer"}) from None
-        except users.NoPrivilege:
-            logger.warning("refused", extra={"event": "no_privilege", "client": address})
-            self.quotas.failure(address)
-            note("no privilege")
-            raise ApiError("no_privilege") from None
-        self.quotas.request(found.scope.username)
+        if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+            raise tokens.BadToken("there is no bearer token")
+        with self.warehouse.reading() as connection:
+            found = self._of_setting(connection, token)
+            if found is None:
+                known = self._of_token if token.startswith("lms_") else self._of_jwt
+                found = known(connection, token)
         return found
 
     def _of_setting(self, connection: sa.Connection, token: str) -> Bearer | None:
@@ -115,21 +135,37 @@ class Access:
                 tokens.used(connection, moments)
 
 
-def caller(request: Request, _shown_in_openapi: Annotated[object, Depends(bearer)]) -> Scope:
-    """The scope of the request; every route but the open ones depends on it."""
-    return bearer_of(request, request.headers.get("authorization")).scope
+class CallerScheme(HTTPBearer):
+    """The dependency of every route but the open ones: the scope of the request. It shows in OpenAPI by itself."""
+
+    async def __call__(self, request: Request) -> Scope:  # type: ignore[override]
+        access: Access = request.app.state.access
+        header = request.headers.get("authorization")
+        found = await access.shared_bearer(header, _address(request), lambda reason: note_attempt(request, reason))
+        return _known_by(request, found).scope
+
+
+caller = CallerScheme(scheme_name="HTTPBearer", description="A token of `lms-etl token create`, or a JWT.")
 
 
 def bearer_of(request: Request, authorization: str | None) -> Bearer:
     """Whoever sends a request with this Authorization. Raises ApiError."""
     access: Access = request.app.state.access
-    address = request.client.host if request.client else "unknown"
-    found = access.bearer(authorization, address, lambda reason: note_attempt(request, reason))
+    return _known_by(
+        request, access.bearer(authorization, _address(request), lambda reason: note_attempt(request, reason))
+    )
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _known_by(request: Request, found: Bearer) -> Bearer:
     request.state.bearer, request.state.username = found, found.scope.username
     return found
 
 
-def administrator(scope: Annotated[Scope, Depends(caller)]) -> Scope:
+async def administrator(scope: Annotated[Scope, Depends(caller)]) -> Scope:
     """The scope of a request that only an admin may make."""
     if not scope.admin:
         raise ApiError("admin_only")
