@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lms_etl.alerts.commands import app as alerts
-from lms_etl.api import commands
+from lms_etl.api import commands, company_commands
 
 if TYPE_CHECKING:
     from lms_etl.settings import Settings
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(alerts, name="alerts")
 app.add_typer(commands.token_app, name="token")
 app.add_typer(commands.user_app, name="user")
+app.add_typer(company_commands.company_app, name="company")
 out = Console()
 err = Console(stderr=True)
 
@@ -69,6 +70,7 @@ def main() -> None:
         from lms_etl.api.users import UserProblem
         from lms_etl.databases import DatabaseProblem
         from lms_etl.warehouse.bi_role import RoleProblem
+        from lms_etl.warehouse.company_settings import CompanyProblem
         from lms_etl.warehouse.locks import AlreadyRunningError
         from lms_etl.warehouse.queue import UnknownRun, WaitingForCounts
 
@@ -80,6 +82,7 @@ def main() -> None:
             | UnclearRun
             | UserProblem
             | RoleProblem
+            | CompanyProblem
         )
         if not isinstance(error, told):
             raise

@@ -1,4 +1,7 @@
-"""Deletes once a day what is old: finished runs of the registry, and of Dagster if it is told to. Never facts."""
+"""Deletes once a day what is old: finished runs of the registry, and of Dagster if it is told to; the API's call log.
+
+Never facts.
+"""
 
 from datetime import datetime, timedelta
 
@@ -17,16 +20,21 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 @dg.op
 def old_runs_deleted(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> None:
-    """Finished runs older than ETL_RUN_RETENTION_DAYS, and Dagster's older than ETL_DAGSTER_RETENTION_DAYS."""
+    """Finished runs older than ETL_RUN_RETENTION_DAYS, Dagster's older than ETL_DAGSTER_RETENTION_DAYS, and what the
+    report API noted longer ago than LMS_ETL_API_LOG_RETENTION_DAYS."""
     settings = warehouse.settings
-    registered = dagster_runs = 0
+    registered = dagster_runs = calls = 0
     if settings.run_retention_days:
         registered = purge.old_runs(warehouse, registry.utc_now() - timedelta(days=settings.run_retention_days))
     if settings.dagster_retention_days:
         before = clock.now() - timedelta(days=settings.dagster_retention_days)
         dagster_runs = delete_dagster_runs(context.instance, before)
-    context.log.info(f"Deleted {registered} runs of the registry and {dagster_runs} of Dagster.")
-    context.add_output_metadata({"registry_runs": registered, "dagster_runs": dagster_runs})
+    if settings.api_log_retention_days:
+        calls = purge.old_calls(warehouse, registry.utc_now() - timedelta(days=settings.api_log_retention_days))
+    context.log.info(
+        f"Deleted {registered} runs of the registry, {dagster_runs} of Dagster and {calls} rows of the API's log."
+    )
+    context.add_output_metadata({"registry_runs": registered, "dagster_runs": dagster_runs, "api_calls": calls})
 
 
 def delete_dagster_runs(instance: dg.DagsterInstance, before: datetime, most: int = MOST_DAGSTER_RUNS) -> int:

@@ -27,6 +27,9 @@ Roles = Annotated[tuple[int | str, ...], NoDecode]
 Names = Annotated[tuple[str, ...], NoDecode]
 """Words separated by commas."""
 
+WebhookTokens = Annotated[tuple[tuple[str, str], ...], NoDecode]
+"""Usernames with the SHA-256 of a token, hex."""
+
 Terms = Annotated[tuple[Term, ...], NoDecode]
 
 
@@ -238,10 +241,44 @@ class Settings(BaseSettings):
     api_failed_limit: str = variable(
         "API_FAILED_LIMIT", "30/minute", "Requests without a valid token that one address may make."
     )
+    webhook_tokens: WebhookTokens = variable(
+        "ETL_WEBHOOK_TOKENS",
+        (),
+        "Tokens of the API beside those of `lms-etl token`: `username:SHA-256 in hex`, separated by commas.",
+        repr=False,
+    )
+    api_daily_limit: int = variable(
+        "LMS_ETL_API_DAILY_LIMIT",
+        100,
+        "Calls of the report API that a company without a limit of its own may make on one day; 0: unlimited.",
+        ge=0,
+    )
+    api_max_records: int = variable(
+        "LMS_ETL_API_MAX_RECORDS", 1000, "Rows of one answer of the report API.", ge=100, le=10_000
+    )
+    api_allow_get: bool = variable(
+        "LMS_ETL_API_ALLOW_GET",
+        False,
+        "Whether `/webservice/rest/server.php` answers GET, where tokens stand in URLs, and so in the logs of proxies.",
+    )
+    api_cache_megabytes: int = variable(
+        "LMS_ETL_API_CACHE_MEGABYTES",
+        64,
+        "Memory for cached answers of the report API in each of its processes; 0: none are kept there.",
+        ge=0,
+        le=4096,
+    )
+    api_log_retention_days: int = variable(
+        "LMS_ETL_API_LOG_RETENTION_DAYS",
+        90,
+        "Days that calls of the report API, failed authentication and daily counts stay in the warehouse; 0: for ever.",
+        ge=0,
+    )
     redis_url: str = variable(
         "REDIS_URL",
         "",
-        "Redis or Valkey that counts requests for all processes of the API; empty: each process counts its own.",
+        "Redis or Valkey that counts requests, and keeps answers, for all processes of the API; "
+        "empty: each process has its own.",
         repr=False,
     )
     api_connections: int = variable(
@@ -322,6 +359,16 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
             raise ValueError("not a number and a period such as 600/minute (second, minute, hour, day)")
         return value
+
+    @field_validator("webhook_tokens", mode="before")
+    @classmethod
+    def _read_tokens(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [each.strip().rpartition(":") for each in value.split(",") if each.strip()]
+        if not all(name and re.fullmatch("[0-9a-f]{64}", digest) for name, _, digest in pairs):
+            raise ValueError('each is username:hash; the hash is what `printf %s "$TOKEN" | sha256sum` prints')
+        return tuple((name, digest) for name, _, digest in pairs)
 
     @field_validator("terms", mode="before")
     @classmethod

@@ -12,17 +12,21 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from lms_etl import databases
 from lms_etl.api import docs_page, errors, openapi
 from lms_etl.api.auth import Access, caller
+from lms_etl.api.cache import answers_of
+from lms_etl.api.calls import Journal
 from lms_etl.api.metrics import Metrics
 from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
+from lms_etl.api.pulls.pages import Pages
 from lms_etl.api.quotas import Quotas
+from lms_etl.api.reading.export import KeptExports
 from lms_etl.api.reading.formats import FORMATS
-from lms_etl.api.reading.pages import KeptPages
-from lms_etl.api.routers import data, health, states, triggers
+from lms_etl.api.routers import data, health, moodle_service, report, states, triggers
 from lms_etl.api.served import ServedWarehouse
 from lms_etl.settings import Settings
 
 LAST_USED_EVERY_SECONDS = 60
+"""Between two notes of when tokens were last used; cached answers whose time is over go then, too."""
 PACKED = tuple(FORMATS[name] for name in ("parquet", "xlsx"))
 """Formats that are compressed already."""
 
@@ -44,10 +48,13 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics(warehouse)
     app.state.warehouse = warehouse
     app.state.metrics = metrics
-    app.state.kept_pages = KeptPages()
+    app.state.kept_exports = KeptExports(warehouse)
     app.state.access = Access(warehouse, Quotas(settings))
+    app.state.journal = Journal(warehouse)
+    app.state.pages = Pages(warehouse, answers_of(settings.redis_url, settings.api_cache_megabytes))
     app.include_router(health.open_router, dependencies=[Depends(known_parameters)])
-    for router in (states.router, triggers.router, data.router, health.router):
+    app.include_router(moodle_service.router)
+    for router in (data.router, report.router, states.router, triggers.router, health.router):
         app.include_router(router, dependencies=[Depends(caller), Depends(known_parameters)])
     app.include_router(docs_page.router)
     errors.install(app)
@@ -75,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(LAST_USED_EVERY_SECONDS)
             await asyncio.to_thread(note)
+            app.state.pages.cache.purge()
 
     task = asyncio.create_task(note_now_and_then())
     try:
@@ -82,5 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.to_thread(note)
+        await asyncio.to_thread(app.state.journal.close)
+        app.state.pages.cache.close()
         access.quotas.close()
         app.state.warehouse.close()

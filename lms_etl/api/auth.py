@@ -3,21 +3,27 @@
 Decode token → username found? → set privilege → admin? → else filter by directorate and unit.
 """
 
+import hmac
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
+from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from lms_etl.api import tokens, users
+from lms_etl.api.calls import note_attempt
 from lms_etl.api.claims import BadJwt, Category, Verifier, scope_of
 from lms_etl.api.errors import ApiError
 from lms_etl.api.quotas import Quotas
 from lms_etl.api.request_log import logger
 from lms_etl.api.scope import Scope
+from lms_etl.api.shared import SharedReading
 from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import courses
 from lms_etl.warehouse.warehouse import Warehouse
@@ -25,8 +31,16 @@ from lms_etl.warehouse.warehouse import Warehouse
 CATEGORIES_SECONDS = 30
 """How long the names of directorates and units are remembered for JWTs."""
 LONGEST_TOKEN = 8192
+REFUSED = (tokens.BadToken, BadJwt, users.NoPrivilege)
 
-bearer = HTTPBearer(auto_error=False, description="A token of `lms-etl token create`, or a JWT.")
+
+@dataclass(frozen=True)
+class Bearer:
+    """Whoever calls: what they may read, `api_tokens.id` (0 without a row there), and the hash that stands for them."""
+
+    scope: Scope
+    number: int
+    token_hash: str
 
 
 class Access:
@@ -37,42 +51,72 @@ class Access:
         self.quotas = quotas
         self.verifier = Verifier(warehouse.settings)
         self.last_used: dict[int, datetime] = {}
+        self._shared = SharedReading(self._known)
         self.guard = threading.Lock()
         self.known: tuple[float, list[Category]] = (float("-inf"), [])
 
-    def scope(self, header: str | None, address: str) -> Scope:
-        """The scope of whoever sends this header. Raises ApiError 401, 403 or 429."""
+    def bearer(self, header: str | None, address: str, note: Callable[[str], None]) -> Bearer:
+        """Whoever sends this header. Raises ApiError 401, 403 or 429; `note` is told why a token is refused."""
+        try:
+            found = self._known(header)
+        except REFUSED as error:
+            raise self._refused(error, address, note) from None
+        self.quotas.request(found.scope.username)
+        return found
+
+    async def shared_bearer(self, header: str | None, address: str, note: Callable[[str], None]) -> Bearer:
+        """The same, with one reading for all who send this header at once."""
+        try:
+            found = await self._shared.ask(header)
+        except REFUSED as error:
+            raise await to_thread.run_sync(self._refused, error, address, note) from None
+        if self.quotas.shared:
+            await to_thread.run_sync(self.quotas.request, found.scope.username)
+        else:
+            self.quotas.request(found.scope.username)
+        return found
+
+    def _refused(self, error: Exception, address: str, note: Callable[[str], None]) -> ApiError:
+        """Notes a refusal and counts it. Raises ApiError 429 for an address that tries too often."""
+        known = isinstance(error, users.NoPrivilege)
+        event, reason = ("no_privilege", "no privilege") if known else ("unauthorized", str(error))
+        logger.warning("refused", extra={"event": event, "client": address, "reason": reason})
+        self.quotas.failure(address)
+        note(reason)
+        return ApiError("no_privilege") if known else ApiError("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+
+    def _known(self, header: str | None) -> Bearer:
+        """Whom the header names. Raises what is in REFUSED."""
         kind, _, token = (header or "").partition(" ")
         token = token.strip()
-        try:
-            if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-                raise tokens.BadToken("there is no bearer token")  # noqa: TRY301
-            with self.warehouse.reading() as connection:
-                scope = (
-                    self._of_token(connection, token) if token.startswith("lms_") else self._of_jwt(connection, token)
-                )
-        except (tokens.BadToken, BadJwt) as error:
-            logger.warning("refused", extra={"event": "unauthorized", "client": address, "reason": str(error)})
-            self.quotas.failure(address)
-            raise ApiError("unauthorized", headers={"WWW-Authenticate": "Bearer"}) from None
-        except users.NoPrivilege:
-            logger.warning("refused", extra={"event": "no_privilege", "client": address})
-            self.quotas.failure(address)
-            raise ApiError("no_privilege") from None
-        self.quotas.request(scope.username)
-        return scope
+        if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+            raise tokens.BadToken("there is no bearer token")
+        with self.warehouse.reading() as connection:
+            found = self._of_setting(connection, token)
+            if found is None:
+                known = self._of_token if token.startswith("lms_") else self._of_jwt
+                found = known(connection, token)
+        return found
 
-    def _of_token(self, connection: sa.Connection, token: str) -> Scope:
+    def _of_setting(self, connection: sa.Connection, token: str) -> Bearer | None:
+        """The bearer of a token of ETL_WEBHOOK_TOKENS. Every hash is compared, and in constant time."""
+        given = tokens.hash_of(token)
+        matching = [name for name, known in self.warehouse.settings.webhook_tokens if hmac.compare_digest(known, given)]
+        return Bearer(users.privilege_of(connection, matching[0]), 0, given) if matching else None
+
+    def _of_token(self, connection: sa.Connection, token: str) -> Bearer:
         number, username = tokens.find(connection, token)
         scope = users.privilege_of(connection, username)
         with self.guard:
             self.last_used[number] = utc_now()
-        return scope
+        return Bearer(scope, number, tokens.hash_of(token))
 
-    def _of_jwt(self, connection: sa.Connection, token: str) -> Scope:
+    def _of_jwt(self, connection: sa.Connection, token: str) -> Bearer:
         claims = self.verifier.claims(token)
         own = users.privilege_of(connection, self.verifier.username(claims))
-        return scope_of(own, claims, self.warehouse.settings, self._categories(connection))
+        scope = scope_of(own, claims, self.warehouse.settings, self._categories(connection))
+        # Each login has another JWT: what is noted belongs to the user.
+        return Bearer(scope, 0, tokens.hash_of(f"jwt of {scope.username}"))
 
     def _categories(self, connection: sa.Connection) -> list[Category]:
         read, known = self.known
@@ -91,16 +135,37 @@ class Access:
                 tokens.used(connection, moments)
 
 
-def caller(request: Request, _shown_in_openapi: Annotated[object, Depends(bearer)]) -> Scope:
-    """The scope of the request; every route but the open ones depends on it."""
+class CallerScheme(HTTPBearer):
+    """The dependency of every route but the open ones: the scope of the request. It shows in OpenAPI by itself."""
+
+    async def __call__(self, request: Request) -> Scope:  # type: ignore[override]
+        access: Access = request.app.state.access
+        header = request.headers.get("authorization")
+        found = await access.shared_bearer(header, _address(request), lambda reason: note_attempt(request, reason))
+        return _known_by(request, found).scope
+
+
+caller = CallerScheme(scheme_name="HTTPBearer", description="A token of `lms-etl token create`, or a JWT.")
+
+
+def bearer_of(request: Request, authorization: str | None) -> Bearer:
+    """Whoever sends a request with this Authorization. Raises ApiError."""
     access: Access = request.app.state.access
-    address = request.client.host if request.client else "unknown"
-    scope = access.scope(request.headers.get("authorization"), address)
-    request.state.username = scope.username
-    return scope
+    return _known_by(
+        request, access.bearer(authorization, _address(request), lambda reason: note_attempt(request, reason))
+    )
 
 
-def administrator(scope: Annotated[Scope, Depends(caller)]) -> Scope:
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _known_by(request: Request, found: Bearer) -> Bearer:
+    request.state.bearer, request.state.username = found, found.scope.username
+    return found
+
+
+async def administrator(scope: Annotated[Scope, Depends(caller)]) -> Scope:
     """The scope of a request that only an admin may make."""
     if not scope.admin:
         raise ApiError("admin_only")

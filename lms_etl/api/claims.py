@@ -105,7 +105,7 @@ def scope_of(own: Scope, claims: dict[str, Any], settings: Settings, categories:
         directorates, units = own.directorates, own.units
     else:
         directorates, units = _both((own.directorates, own.units), asked, known)
-    return Scope(own.username, False, directorates, units)
+    return Scope(own.username, False, directorates, units, own.companies)
 
 
 Filter = tuple[frozenset[int], frozenset[int]]

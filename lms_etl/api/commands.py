@@ -17,11 +17,12 @@ user_app = typer.Typer(help="Say who may use the API, and which rows they may re
 
 Directorates = Annotated[list[int] | None, typer.Option("--directorate", help="Id of a top category; may be repeated.")]
 Units = Annotated[list[int] | None, typer.Option("--unit", help="Id of a second category; may be repeated.")]
+Companies = Annotated[list[int] | None, typer.Option("--company", help="Id of a company; may be repeated.")]
 Admin = Annotated[bool, typer.Option("--admin", help="Every row and every action.")]
 
 
 @contextmanager
-def _warehouse() -> Iterator["Warehouse"]:
+def opened_warehouse() -> Iterator["Warehouse"]:
     from lms_etl.settings import current
     from lms_etl.warehouse import schema
     from lms_etl.warehouse.warehouse import Warehouse
@@ -42,7 +43,7 @@ def create(
     from lms_etl.warehouse.registry import utc_now
 
     expires = utc_now() + timedelta(days=days) if days else None
-    with _warehouse() as warehouse, warehouse.writing() as connection:
+    with opened_warehouse() as warehouse, warehouse.writing() as connection:
         token = tokens.create(connection, username, expires, note[:200] or None)
     out.print(token, soft_wrap=True, highlight=False, markup=False)
     until = f"It expires on {expires:%Y-%m-%d}." if expires else "It does not expire."
@@ -56,7 +57,7 @@ def list_tokens() -> None:
     from lms_etl.api import tokens
 
     table = plain_table("id", "prefix", "user", "created", "expires", "revoked", "last used", "note")
-    with _warehouse() as warehouse, warehouse.reading() as connection:
+    with opened_warehouse() as warehouse, warehouse.reading() as connection:
         for row in tokens.listed(connection):
             moments = (row[name] for name in ("created_at", "expires_at", "revoked_at", "last_used_at"))
             days = (f"{moment:%Y-%m-%d}" if moment else "" for moment in moments)
@@ -69,25 +70,33 @@ def revoke(which: Annotated[str, typer.Argument(help="Its id, or its first chara
     """Revoke a token: it is refused from now on."""
     from lms_etl.api import tokens
 
-    with _warehouse() as warehouse, warehouse.writing() as connection:
+    with opened_warehouse() as warehouse, warehouse.writing() as connection:
         prefix = tokens.revoke(connection, which)
     out.print(f"Token {prefix} is revoked.", highlight=False)
 
 
 @user_app.command("set")
-def set_user(username: str, admin: Admin = False, directorate: Directorates = None, unit: Units = None) -> None:
+def set_user(
+    username: str,
+    admin: Admin = False,
+    directorate: Directorates = None,
+    unit: Units = None,
+    company: Companies = None,
+) -> None:
     """Make a user, or give one another privilege. Without options a reader whom only the claims of a JWT give rows."""
     from lms_etl.api import users
 
-    with _warehouse() as warehouse, warehouse.writing() as connection:
-        users.set_privilege(connection, username, "admin" if admin else "reader", directorate or (), unit or ())
-    what = "admin: every row and every action" if admin else f"reader of {_rows(directorate, unit)}"
+    with opened_warehouse() as warehouse, warehouse.writing() as connection:
+        role: users.Role = "admin" if admin else "reader"
+        users.set_privilege(connection, username, role, directorate or (), unit or (), company or ())
+    named = {"directorate": directorate, "unit": unit, "company": company}
+    what = "admin: every row and every action" if admin else f"reader of {_rows(named)}"
     out.print(f"{username} is {what}.", soft_wrap=True, highlight=False)
 
 
-def _rows(directorates: list[int] | None, units: list[int] | None) -> str:
-    named = [f"directorate {number}" for number in directorates or ()] + [f"unit {number}" for number in units or ()]
-    return ", ".join(named) or "nothing but what the claims of a JWT name"
+def _rows(named: dict[str, list[int] | None]) -> str:
+    told = [f"{kind} {number}" for kind, numbers in named.items() for number in numbers or ()]
+    return ", ".join(told) or "nothing but what the claims of a JWT name"
 
 
 @user_app.command("list")
@@ -97,7 +106,7 @@ def list_users() -> None:
     from lms_etl.api import users
 
     table = plain_table("user", "role", "tokens", "filter")
-    with _warehouse() as warehouse, warehouse.reading() as connection:
+    with opened_warehouse() as warehouse, warehouse.reading() as connection:
         for row in users.listed(connection):
             role = "disabled" if row["disabled_at"] else row["role"]
             table.add_row(row["username"], role, str(row["tokens"]), row["filter"])
@@ -109,6 +118,6 @@ def disable(username: str) -> None:
     """Take every privilege from a user and revoke its tokens."""
     from lms_etl.api import users
 
-    with _warehouse() as warehouse, warehouse.writing() as connection:
+    with opened_warehouse() as warehouse, warehouse.writing() as connection:
         count = users.disable(connection, username)
     out.print(f"{username} is disabled; {count} tokens are revoked.", highlight=False)

@@ -28,9 +28,11 @@ CODES = {
     "bad_rollup": (400, "There is no such period or level"),
     "no_terms": (400, "No terms are configured"),
     "updated_since_too_old": (400, "So old changes are not known any more"),
+    "limit_too_large": (400, "limit is more than one answer may have"),
     "unauthorized": (401, "Unauthorized"),
     "no_privilege": (403, "This user has no privilege here"),
     "admin_only": (403, "This needs an administrator's token"),
+    "no_company": (403, "This user belongs to no company, or not to the one asked for"),
     "not_found": (404, "There is no such page"),
     "unknown_run": (404, "There is no run of this number"),
     "method_not_allowed": (405, "The page has no such method"),
@@ -42,9 +44,11 @@ CODES = {
     "too_large": (413, "The body is too large"),
     "day_not_runnable": (422, "The day cannot be run"),
     "too_many_requests": (429, "Too many requests"),
+    "daily_limit_reached": (429, "The company's calls of this day are used up"),
     "internal_error": (500, "Something went wrong here; the request id finds it in the log"),
     "database_unavailable": (503, "Failed to connect to database"),
     "schema_outdated": (503, "The warehouse's tables are missing or of another version; run `lms-etl migrate`"),
+    "not_synced": (503, "The company was never synced, and its rows cannot be read live"),
     "busy": (503, "The server is busy; ask again in a moment"),
 }
 """Every code with its HTTP status and its message. Programs go by the code; none is ever renamed."""
@@ -133,6 +137,14 @@ TRANSLATIONS: dict[type[Exception], Callable[[Any], ApiError]] = {
     WaitingForCounts: of_waiting,
     UnknownRun: lambda _: ApiError("unknown_run"),
 }
+
+
+def api_error_of(error: BaseException) -> ApiError:
+    """What a client is told of an error; of one that nobody expected no more than that."""
+    for kind in type(error).__mro__:
+        if kind in TRANSLATIONS:
+            return TRANSLATIONS[kind](error)
+    return ApiError("internal_error")
 
 
 def install(app: FastAPI) -> None:

@@ -43,6 +43,7 @@ class Observed:
         token = request_id.set(number)
         answered: dict[str, Any] = {"status": 500, "bytes": 0, "started": False}
         began = time.perf_counter()
+        scope.setdefault("state", {})["began"] = began
 
         async def observed_send(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -20,6 +20,8 @@ class Scope:
     admin: bool
     directorates: frozenset[int] = frozenset()
     units: frozenset[int] = frozenset()
+    companies: frozenset[int] = frozenset()
+    """Companies whose course progress a reader may read; an admin reads all of them."""
 
     def condition(self, courses: sa.FromClause) -> sa.ColumnElement[bool]:
         """Whether a row of `courses` (the table or an alias) may be seen. Nobody's empty lists allow nothing."""

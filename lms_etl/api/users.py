@@ -24,14 +24,22 @@ class NoPrivilege(Exception):
 
 
 def set_privilege(
-    connection: sa.Connection, username: str, role: Role, directorates: Iterable[int] = (), units: Iterable[int] = ()
+    connection: sa.Connection,
+    username: str,
+    role: Role,
+    directorates: Iterable[int] = (),
+    units: Iterable[int] = (),
+    companies: Iterable[int] = (),
 ) -> None:
     """Makes the user, or gives an existing one this privilege instead of the old. Raises UserProblem."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}", username):
         raise UserProblem(f"'{username}' is not a username: up to 100 letters, digits and . _ @ + -")
-    own = {("directorate", number) for number in directorates} | {("unit", number) for number in units}
+    kinds = {"directorate": directorates, "unit": units, "company": companies}
+    own = {(kind, number) for kind, numbers in kinds.items() for number in numbers}
     if role == "admin" and own:
-        raise UserProblem("An admin reads every row: leave the directorates and units out, or make a reader.")
+        raise UserProblem(
+            "An admin reads every row: leave the directorates, units and companies out, or make a reader."
+        )
     if connection.execute(sa.select(users.c.username).where(users.c.username == username)).first():
         change = sa.update(users).where(users.c.username == username)
         connection.execute(change.values(role=role, disabled_at=None))
@@ -63,12 +71,12 @@ def privilege_of(connection: sa.Connection, username: str) -> Scope:
     rows = [row for row in connection.execute(query) if row.username == username]
     if not rows or rows[0].disabled_at is not None:
         raise NoPrivilege(username)
-    own: dict[str, set[int]] = {"directorate": set(), "unit": set()}
+    own: dict[str, set[int]] = {"directorate": set(), "unit": set(), "company": set()}
     for row in rows:
         if row.kind in own:
             own[row.kind].add(row.category_id)
     admin = rows[0].role == "admin"
-    return Scope(username, admin, frozenset(own["directorate"]), frozenset(own["unit"]))
+    return Scope(username, admin, *(frozenset(own[kind]) for kind in ("directorate", "unit", "company")))
 
 
 def listed(connection: sa.Connection) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ DIALECTS: dict[str, sa.Dialect] = {
 }
 """With their own style of parameters the dialects would double each percent sign."""
 
-HEADER = "-- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.\n"
+HEADER = "-- Made from lms_etl/warehouse/tables by `python -m lms_etl.warehouse.reference`; never edited.\n"
 
 
 def ddl(dialect: str) -> str:

@@ -14,8 +14,13 @@ from lms_etl_tests.api.conftest import PLACES, PREFIX, PRIVATE_KEY, PUBLIC_PEM, 
 from lms_etl_tests.warehouse.rows import DAY, NEXT_DAY
 
 OPEN = {("GET", "/health/live"), ("GET", "/health/ready")}
+MOODLE = {("POST", "/webservice/rest/server.php")}
+"""Its errors are Moodle's: test_moodle_service.py."""
+COMPANY = {("GET", "/api/report/course_progress"), ("POST", "/api/report/course_progress/ack")}
+"""For who reads a company, an admin among them."""
 READ = {
     ("GET", "/metrics"),
+    ("GET", "/api/report/companies"),
     *(("GET", f"{PREFIX}/{path}") for path in ("status", "results", "results/{date}", "export", "rollup")),
 }
 ADMIN = {
@@ -38,17 +43,19 @@ def routes(api: Api) -> set[tuple[str, str]]:
 def ask(api: Api, method: str, path: str, headers: dict[str, Any]) -> Any:
     path = path.replace("{date}", str(DAY)).replace("{id}", "1")
     body = {"json": {"date": str(DAY)}} if method == "POST" and "stop" not in path else {}
+    if path.endswith("/ack"):
+        body = {"json": {"ack": "x"}}
     return api.client.request(method, path, headers=headers, **body)
 
 
 def test_every_route_has_its_place_in_the_matrix(small_api: Api) -> None:
-    assert routes(small_api) == OPEN | READ | ADMIN
+    assert routes(small_api) == OPEN | READ | ADMIN | COMPANY | MOODLE
 
 
 @pytest.mark.parametrize("header", SECRETLESS)
 def test_no_route_but_the_open_ones_answers_without_a_token(small_api: Api, header: str | None) -> None:
     headers = {"Authorization": header.encode()} if header else {}
-    for method, path in sorted(READ | ADMIN):
+    for method, path in sorted(READ | ADMIN | COMPANY):
         answer = ask(small_api, method, path, headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized"), path
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -58,7 +65,7 @@ def test_no_route_but_the_open_ones_answers_without_a_token(small_api: Api, head
 
 @pytest.mark.parametrize("who", WORTHLESS)
 def test_a_token_that_is_unknown_expired_or_revoked_opens_nothing(api: Api, who: str) -> None:
-    for method, path in sorted(READ | ADMIN):
+    for method, path in sorted(READ | ADMIN | COMPANY):
         answer = ask(api, method, path, api.headers(who))
         assert answer.status_code == 401, (path, answer.text)
         assert answer.json()["message"] == "Unauthorized"
@@ -67,7 +74,7 @@ def test_a_token_that_is_unknown_expired_or_revoked_opens_nothing(api: Api, who:
 def test_a_user_whose_privilege_is_gone_is_told_so_everywhere(small_api: Api) -> None:
     with small_api.warehouse.writing() as connection:
         connection.exec_driver_sql("update api_tokens set revoked_at = null where username = 'disabled'")
-    for method, path in sorted(READ | ADMIN):
+    for method, path in sorted(READ | ADMIN | COMPANY):
         answer = ask(small_api, method, path, small_api.headers("disabled"))
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_privilege")
 
@@ -79,6 +86,14 @@ def test_a_reader_may_read_and_nothing_else(small_api: Api, who: str) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "admin_only"), path
     for method, path in sorted(READ):
         assert ask(small_api, method, path, small_api.headers(who)).status_code == 200, path
+
+
+@pytest.mark.parametrize("who", ["admin", *READERS])
+def test_without_a_company_there_is_no_course_progress(small_api: Api, who: str) -> None:
+    for method, path in sorted(COMPANY):
+        answer = ask(small_api, method, path, small_api.headers(who))
+        expected = (400, "bad_cursor") if path.endswith("/ack") else (403, "no_company")
+        assert (answer.status_code, answer.json()["error"]["code"]) == expected
 
 
 def test_a_malformed_body_is_no_way_around_the_token(small_api: Api) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from lms_etl.api import tokens, users
+from lms_etl.cli import app
 from lms_etl.warehouse import registry, schema, tables
+from lms_etl.warehouse.company_settings import stored_values
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests import warm
 from lms_etl_tests.api.conftest import Api
+from lms_etl_tests.api.progress import company
 from lms_etl_tests.warehouse.conftest import empty_warehouse, sqlite_warehouse, warehouse
 from lms_etl_tests.warehouse.rows import stored  # noqa: F401
 
@@ -134,3 +138,36 @@ def test_the_commands_make_list_and_revoke(sqlite_warehouse: Warehouse) -> None:
     assert command(url, "token", "create", "ana").returncode == 1
     both = command(url, "user", "set", "ben", "--admin", "--unit", "3")
     assert (both.returncode, len(both.stderr.strip().splitlines())) == (1, 1)
+
+
+def test_the_commands_of_companies_change_their_settings(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms_etl.settings.current", lambda: sqlite_warehouse.settings)
+    monkeypatch.setenv("COLUMNS", "200")
+    company(sqlite_warehouse, 3, 4)
+
+    def told(*words: str) -> str:
+        result = CliRunner().invoke(app, words)
+        return result.output or str(result.exception)
+
+    assert "2 settings changed" in told("company", "set", "3", "rate_limit=500", "field_email=0")
+    assert "it takes 1 to 168" in told("company", "set", "3", "rate_limit=9", "sync_window_hours=500")
+    assert "is not NAME=VALUE" in told("company", "set", "3", "rate_limit")
+    assert "2 changed" in told("company", "copy", "3", "4")
+    told("company", "set", "4", "rate_limit=")
+    with sqlite_warehouse.reading() as connection:
+        assert stored_values(connection, 3) == {"rate_limit": 500, "field_email": 0}
+        assert stored_values(connection, 4) == {"field_email": 0}
+    assert "sync_window_hours" in told("company", "list", "--settings")
+    assert "reader of company 3" in told("user", "set", "bi", "--company", "3")
+    with sqlite_warehouse.reading() as connection:
+        assert users.privilege_of(connection, "bi").companies == {3}
+
+
+def test_a_wrong_setting_of_a_company_is_told_in_one_line(sqlite_warehouse: Warehouse) -> None:
+    wrong = command(sqlite_warehouse.settings.warehouse_database_url, "company", "set", "3", "sync_mode=1")
+    assert (wrong.returncode, wrong.stderr.strip()) == (
+        1,
+        "Error: There is no company 3; `lms-etl company list` lists them.",
+    )

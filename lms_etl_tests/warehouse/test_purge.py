@@ -1,6 +1,6 @@
 """Retention: old finished runs go, in batches; receipts, live rows, each job's newest run and all facts stay."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -71,3 +71,23 @@ def test_facts_go_only_before_the_day_that_is_named_and_stay_loaded(warehouse: W
     assert [row["extraction_date"] for row in stored(warehouse)] == [NEXT_DAY]
     assert set(warehouse.finished_days("activity_counts", [DAY])) == {DAY}
     assert sum(purge.facts_before(warehouse, date(2026, 3, 24)).values()) == 1
+
+
+def test_what_the_report_api_noted_goes_by_its_age(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purge, "BATCH", 3)
+    with warehouse.writing() as connection:
+        for days_ago, times in ((91, 4), (89, 2)):
+            moment = NOW - timedelta(days=days_ago)
+            seconds = int(moment.replace(tzinfo=UTC).timestamp())
+            call = {"endpoint": "x", "response_time_ms": 1, "timeaccessed": seconds, "ip_address": "::1"}
+            attempt = {"attempted_at": moment, "ip_address": "::1", "endpoint": "x", "reason": "unknown"}
+            connection.execute(sa.insert(tables.api_calls), [call] * times)
+            connection.execute(sa.insert(tables.auth_attempts), [attempt] * times)
+            connection.execute(sa.insert(tables.company_quotas), [{"companyid": 1, "quota_date": moment.date()}])
+    assert purge.old_calls(warehouse, NOW - timedelta(days=90)) == 4 + 4 + 1
+    with warehouse.reading() as connection:
+        left = [
+            connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (tables.api_calls, tables.auth_attempts, tables.company_quotas)
+        ]
+    assert left == [2, 2, 1]

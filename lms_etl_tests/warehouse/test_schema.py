@@ -18,6 +18,16 @@ from lms_etl_tests.warehouse.rows import load, runs, views_of, warehouse_at
 
 ALERTS = {"alerts", "alert_events", "alert_messages", "alert_deliveries"}
 API = {"api_users", "api_filters", "api_tokens"}
+PROGRESS = {
+    "companies",
+    "local_alx_api_reporting",
+    "progress_syncs",
+    "local_alx_api_settings",
+    "local_alx_api_sync_status",
+    "local_alx_api_logs",
+    "company_quotas",
+    "auth_attempts",
+}
 DOCUMENTED = {
     "activity_counts_etl",
     "user_counts_etl",
@@ -29,6 +39,7 @@ DOCUMENTED = {
     "etl_restatements",
     *ALERTS,
     *API,
+    *PROGRESS,
 }
 COLUMNS = [column for table in tables.metadata.sorted_tables for column in table.columns]
 

@@ -1,4 +1,4 @@
--- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.
+-- Made from lms_etl/warehouse/tables by `python -m lms_etl.warehouse.reference`; never edited.
 CREATE TABLE activity_counts_etl (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
 	courseid BIGINT NOT NULL COMMENT 'mdl_course.id; 0 for views outside any course',
@@ -82,6 +82,38 @@ CREATE TABLE api_users (
 	disabled_at DATETIME(6) COMMENT 'Since when the user may do nothing, UTC',
 	CONSTRAINT pk_api_users PRIMARY KEY (username)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Who may use the API, and with which privilege';
+CREATE TABLE auth_attempts (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	attempted_at DATETIME(6) NOT NULL COMMENT 'UTC' DEFAULT current_timestamp(6),
+	ip_address VARCHAR(45) NOT NULL COMMENT 'IPv4 or IPv6',
+	endpoint VARCHAR(100) NOT NULL COMMENT 'Function or route',
+	reason VARCHAR(100) NOT NULL COMMENT 'Why it was refused: unknown, expired, revoked, ...',
+	user_agent VARCHAR(255) COMMENT 'As sent, cut',
+	CONSTRAINT pk_auth_attempts PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Attempts to use the API without a valid token; the token itself is nowhere';
+CREATE INDEX ix_auth_attempts_attempted_at ON auth_attempts (attempted_at, ip_address);
+CREATE TABLE companies (
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	shortname VARCHAR(255) NOT NULL COMMENT 'As logs and pages name it',
+	name LONGTEXT NOT NULL COMMENT 'Full name',
+	origin VARCHAR(10) NOT NULL COMMENT 'iomad: company.id; category: top category; site: all',
+	live SMALLINT NOT NULL COMMENT '0 once it is gone at the source' DEFAULT '1',
+	synced_through BIGINT NOT NULL COMMENT 'Changes at the source are synced up to here; 0 before the first sync, unix seconds' DEFAULT '0',
+	reconciled_through BIGINT NOT NULL COMMENT 'Start of the last comparison of every row with the source; 0 before the first, unix seconds' DEFAULT '0',
+	change_number BIGINT NOT NULL COMMENT 'Number of the newest load that changed a row; grows in the order of commits' DEFAULT '0',
+	settings_version BIGINT NOT NULL COMMENT 'Grows with each changed setting' DEFAULT '0',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_companies PRIMARY KEY (companyid)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Whose rows a reader of the report API may see: companies of IOMAD, top categories, or the whole site';
+CREATE TABLE company_quotas (
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	quota_date DATE NOT NULL COMMENT 'Local day of the site',
+	used INTEGER NOT NULL COMMENT 'Calls let through' DEFAULT '0',
+	refused INTEGER NOT NULL COMMENT 'Calls refused after the last one let through' DEFAULT '0',
+	daily_limit INTEGER COMMENT 'Limit when last counted; NULL for none',
+	CONSTRAINT pk_company_quotas PRIMARY KEY (companyid, quota_date)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Calls of a company on one day, counted in one statement each';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',
 	id_number LONGTEXT COMMENT 'Course idnumber as text, may be empty',
@@ -176,6 +208,105 @@ CREATE TABLE etl_watermarks (
 	reason LONGTEXT COMMENT 'Why it was set back the last time',
 	CONSTRAINT pk_etl_watermarks PRIMARY KEY (name)
 )ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='How far a source has been looked through for rows that came late';
+CREATE TABLE local_alx_api_logs (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	userid BIGINT NOT NULL COMMENT 'api_tokens.id; 0 if unknown' DEFAULT '0',
+	username VARCHAR(100) COMMENT 'On whose behalf the token acts',
+	companyid BIGINT COMMENT 'companies.companyid; NULL if unknown',
+	company_shortname VARCHAR(255) COMMENT 'companies.shortname',
+	endpoint VARCHAR(100) NOT NULL COMMENT 'Function or route',
+	record_count INTEGER NOT NULL COMMENT 'Rows in the answer' DEFAULT '0',
+	error_code VARCHAR(50) COMMENT 'NULL for a success',
+	error_message LONGTEXT COMMENT 'Without secrets and values of rows',
+	response_time_ms NUMERIC(10, 2) NOT NULL COMMENT 'Milliseconds',
+	timeaccessed BIGINT NOT NULL COMMENT 'Unix seconds',
+	ip_address VARCHAR(45) NOT NULL COMMENT 'IPv4 or IPv6',
+	user_agent VARCHAR(255) COMMENT 'As sent, cut',
+	cache_hit SMALLINT COMMENT '1 from the cache, 0 not, NULL where none was asked',
+	additional_data LONGTEXT COMMENT 'JSON: limit, offset, mode, request_method',
+	CONSTRAINT pk_local_alx_api_logs PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Calls of the report API, also those refused';
+CREATE INDEX ix_local_alx_api_logs_companyid ON local_alx_api_logs (companyid, timeaccessed);
+CREATE INDEX ix_local_alx_api_logs_timeaccessed ON local_alx_api_logs (timeaccessed);
+CREATE TABLE local_alx_api_reporting (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	userid BIGINT NOT NULL COMMENT 'mdl_user.id',
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	courseid BIGINT NOT NULL COMMENT 'mdl_course.id',
+	firstname LONGTEXT NOT NULL COMMENT 'First name',
+	lastname LONGTEXT NOT NULL COMMENT 'Last name',
+	email LONGTEXT NOT NULL COMMENT 'Mail address',
+	coursename LONGTEXT NOT NULL COMMENT 'Full name of the course',
+	timecompleted BIGINT NOT NULL COMMENT 'When the course was completed; 0 while it is not, unix seconds' DEFAULT '0',
+	timestarted BIGINT NOT NULL COMMENT 'When the user began, else was enrolled; 0 if neither, unix seconds' DEFAULT '0',
+	percentage NUMERIC(5, 2) NOT NULL COMMENT 'Completed of tracked modules',
+	status VARCHAR(20) NOT NULL COMMENT 'completed, in_progress, not_started or not_enrolled' DEFAULT 'not_started',
+	last_updated BIGINT NOT NULL COMMENT 'Start of the load that last changed the row, unix seconds' DEFAULT '0',
+	change_number BIGINT NOT NULL COMMENT 'companies.change_number of the load that changed it',
+	is_deleted SMALLINT NOT NULL COMMENT '1: a tombstone' DEFAULT '0',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_local_alx_api_reporting PRIMARY KEY (id),
+	CONSTRAINT unique_company_user_course UNIQUE (companyid, userid, courseid)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Progress of one user in one course, for one company';
+CREATE INDEX ix_local_alx_api_reporting_change ON local_alx_api_reporting (companyid, change_number, userid, courseid);
+CREATE INDEX ix_local_alx_api_reporting_last_updated ON local_alx_api_reporting (last_updated);
+CREATE TABLE local_alx_api_settings (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	setting_name VARCHAR(100) NOT NULL COMMENT 'field_email, course_12, sync_mode, ...',
+	setting_value BIGINT NOT NULL COMMENT 'A number; 1 and 0 for on and off',
+	timecreated BIGINT NOT NULL COMMENT 'Unix seconds',
+	timemodified BIGINT NOT NULL COMMENT 'Unix seconds',
+	CONSTRAINT pk_local_alx_api_settings PRIMARY KEY (id),
+	CONSTRAINT unique_company_setting UNIQUE (companyid, setting_name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Settings of a company; what is not here has its default';
+CREATE TABLE local_alx_api_sync_status (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	token_hash VARCHAR(64) NOT NULL COMMENT 'SHA-256 of the token that pulls, hex',
+	last_sync_timestamp BIGINT NOT NULL COMMENT 'Last pull that ended, unix seconds' DEFAULT '0',
+	change_number BIGINT NOT NULL COMMENT 'The token has every change up to it' DEFAULT '0',
+	sync_mode VARCHAR(20) NOT NULL COMMENT 'Mode of the last pull' DEFAULT 'auto',
+	sync_window_hours INTEGER NOT NULL COMMENT 'Hours' DEFAULT '24',
+	last_sync_records INTEGER NOT NULL COMMENT 'Rows of the last pull that ended' DEFAULT '0',
+	last_sync_status VARCHAR(20) NOT NULL COMMENT 'success, failed, or started while a full one runs',
+	last_sync_error LONGTEXT COMMENT 'Why it failed',
+	total_syncs INTEGER NOT NULL COMMENT 'Pulls that ended' DEFAULT '0',
+	content_mark VARCHAR(16) COMMENT 'Digest of the fields and courses that the last pull had',
+	pull_mode VARCHAR(12) COMMENT 'first, full or incremental: the pull under way, or the last one',
+	pull_after BIGINT COMMENT 'Its rows changed after this change number',
+	pull_through BIGINT COMMENT 'and at least up to this one, for all of its pages',
+	pull_offset BIGINT COMMENT 'Rows delivered by its pages so far',
+	pull_userid BIGINT COMMENT 'The last of those rows: its userid',
+	pull_courseid BIGINT COMMENT 'and its courseid',
+	pull_started_at DATETIME(6) COMMENT 'UTC',
+	pull_ended_at DATETIME(6) COMMENT 'When its last page was given, UTC; NULL before',
+	created_at DATETIME(6) NOT NULL COMMENT 'First loaded, UTC' DEFAULT current_timestamp(6),
+	updated_at DATETIME(6) NOT NULL COMMENT 'Last changed, UTC' DEFAULT current_timestamp(6),
+	CONSTRAINT pk_local_alx_api_sync_status PRIMARY KEY (id),
+	CONSTRAINT unique_company_token UNIQUE (companyid, token_hash)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='How far each token of a company has read';
+CREATE TABLE progress_syncs (
+	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
+	companyid BIGINT NOT NULL COMMENT 'companies.companyid',
+	kind VARCHAR(10) NOT NULL COMMENT 'changes, full, reconcile, cleanup or clear',
+	`trigger` VARCHAR(20) NOT NULL COMMENT 'schedule, ui, cli or api',
+	status VARCHAR(10) NOT NULL COMMENT 'running, success, failed or postponed',
+	started_at DATETIME(6) NOT NULL COMMENT 'UTC',
+	completed_at DATETIME(6) COMMENT 'UTC',
+	changes_from BIGINT NOT NULL COMMENT 'Changes at the source from here, unix seconds' DEFAULT '0',
+	changes_through BIGINT NOT NULL COMMENT 'Changes at the source up to here, unix seconds' DEFAULT '0',
+	rows_read INTEGER NOT NULL COMMENT 'Rows that the source gave' DEFAULT '0',
+	rows_created INTEGER NOT NULL COMMENT 'Rows added, or back from being deleted' DEFAULT '0',
+	rows_updated INTEGER NOT NULL COMMENT 'Rows changed' DEFAULT '0',
+	rows_deleted INTEGER NOT NULL COMMENT 'Rows that became tombstones' DEFAULT '0',
+	error LONGTEXT COMMENT 'Why it failed or was postponed',
+	dagster_run_id VARCHAR(36) COMMENT 'Run in Dagster',
+	CONSTRAINT pk_progress_syncs PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COMMENT='Every sync of every company';
+CREATE INDEX ix_progress_syncs_companyid ON progress_syncs (companyid, started_at);
+CREATE INDEX ix_progress_syncs_started_at ON progress_syncs (started_at);
 CREATE TABLE user_activity_etl (
 	id BIGINT NOT NULL COMMENT 'Number of the row' AUTO_INCREMENT,
 	moodle_course_id BIGINT NOT NULL COMMENT 'mdl_course.id',

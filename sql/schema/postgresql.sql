@@ -1,4 +1,4 @@
--- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.
+-- Made from lms_etl/warehouse/tables by `python -m lms_etl.warehouse.reference`; never edited.
 CREATE TABLE activity_counts_etl (
 	id BIGSERIAL NOT NULL,
 	courseid BIGINT NOT NULL,
@@ -145,6 +145,63 @@ COMMENT ON COLUMN api_users.username IS 'As tokens name it, and the user claim o
 COMMENT ON COLUMN api_users.role IS 'admin: every row and every action; reader: own rows';
 COMMENT ON COLUMN api_users.created_at IS 'UTC';
 COMMENT ON COLUMN api_users.disabled_at IS 'Since when the user may do nothing, UTC';
+CREATE TABLE auth_attempts (
+	id BIGSERIAL NOT NULL,
+	attempted_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	ip_address VARCHAR(45) NOT NULL,
+	endpoint VARCHAR(100) NOT NULL,
+	reason VARCHAR(100) NOT NULL,
+	user_agent VARCHAR(255),
+	CONSTRAINT pk_auth_attempts PRIMARY KEY (id)
+);
+CREATE INDEX ix_auth_attempts_attempted_at ON auth_attempts (attempted_at, ip_address);
+COMMENT ON TABLE auth_attempts IS 'Attempts to use the API without a valid token; the token itself is nowhere';
+COMMENT ON COLUMN auth_attempts.id IS 'Number of the row';
+COMMENT ON COLUMN auth_attempts.attempted_at IS 'UTC';
+COMMENT ON COLUMN auth_attempts.ip_address IS 'IPv4 or IPv6';
+COMMENT ON COLUMN auth_attempts.endpoint IS 'Function or route';
+COMMENT ON COLUMN auth_attempts.reason IS 'Why it was refused: unknown, expired, revoked, ...';
+COMMENT ON COLUMN auth_attempts.user_agent IS 'As sent, cut';
+CREATE TABLE companies (
+	companyid BIGINT NOT NULL,
+	shortname VARCHAR(255) NOT NULL,
+	name TEXT NOT NULL,
+	origin VARCHAR(10) NOT NULL,
+	live SMALLINT DEFAULT '1' NOT NULL,
+	synced_through BIGINT DEFAULT '0' NOT NULL,
+	reconciled_through BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT DEFAULT '0' NOT NULL,
+	settings_version BIGINT DEFAULT '0' NOT NULL,
+	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	updated_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_companies PRIMARY KEY (companyid)
+);
+COMMENT ON TABLE companies IS 'Whose rows a reader of the report API may see: companies of IOMAD, top categories, or the whole site';
+COMMENT ON COLUMN companies.companyid IS 'companies.companyid';
+COMMENT ON COLUMN companies.shortname IS 'As logs and pages name it';
+COMMENT ON COLUMN companies.name IS 'Full name';
+COMMENT ON COLUMN companies.origin IS 'iomad: company.id; category: top category; site: all';
+COMMENT ON COLUMN companies.live IS '0 once it is gone at the source';
+COMMENT ON COLUMN companies.synced_through IS 'Changes at the source are synced up to here; 0 before the first sync, unix seconds';
+COMMENT ON COLUMN companies.reconciled_through IS 'Start of the last comparison of every row with the source; 0 before the first, unix seconds';
+COMMENT ON COLUMN companies.change_number IS 'Number of the newest load that changed a row; grows in the order of commits';
+COMMENT ON COLUMN companies.settings_version IS 'Grows with each changed setting';
+COMMENT ON COLUMN companies.created_at IS 'First loaded, UTC';
+COMMENT ON COLUMN companies.updated_at IS 'Last changed, UTC';
+CREATE TABLE company_quotas (
+	companyid BIGINT NOT NULL,
+	quota_date DATE NOT NULL,
+	used INTEGER DEFAULT '0' NOT NULL,
+	refused INTEGER DEFAULT '0' NOT NULL,
+	daily_limit INTEGER,
+	CONSTRAINT pk_company_quotas PRIMARY KEY (companyid, quota_date)
+);
+COMMENT ON TABLE company_quotas IS 'Calls of a company on one day, counted in one statement each';
+COMMENT ON COLUMN company_quotas.companyid IS 'companies.companyid';
+COMMENT ON COLUMN company_quotas.quota_date IS 'Local day of the site';
+COMMENT ON COLUMN company_quotas.used IS 'Calls let through';
+COMMENT ON COLUMN company_quotas.refused IS 'Calls refused after the last one let through';
+COMMENT ON COLUMN company_quotas.daily_limit IS 'Limit when last counted; NULL for none';
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
 	id_number TEXT,
@@ -318,6 +375,185 @@ COMMENT ON COLUMN etl_watermarks.overlap_from IS 'Id above which the next look r
 COMMENT ON COLUMN etl_watermarks.overlap_rows IS 'Rows between the two at the last look';
 COMMENT ON COLUMN etl_watermarks.checked_at IS 'Last look, UTC';
 COMMENT ON COLUMN etl_watermarks.reason IS 'Why it was set back the last time';
+CREATE TABLE local_alx_api_logs (
+	id BIGSERIAL NOT NULL,
+	userid BIGINT DEFAULT '0' NOT NULL,
+	username VARCHAR(100),
+	companyid BIGINT,
+	company_shortname VARCHAR(255),
+	endpoint VARCHAR(100) NOT NULL,
+	record_count INTEGER DEFAULT '0' NOT NULL,
+	error_code VARCHAR(50),
+	error_message TEXT,
+	response_time_ms NUMERIC(10, 2) NOT NULL,
+	timeaccessed BIGINT NOT NULL,
+	ip_address VARCHAR(45) NOT NULL,
+	user_agent VARCHAR(255),
+	cache_hit SMALLINT,
+	additional_data TEXT,
+	CONSTRAINT pk_local_alx_api_logs PRIMARY KEY (id)
+);
+CREATE INDEX ix_local_alx_api_logs_companyid ON local_alx_api_logs (companyid, timeaccessed);
+CREATE INDEX ix_local_alx_api_logs_timeaccessed ON local_alx_api_logs (timeaccessed);
+COMMENT ON TABLE local_alx_api_logs IS 'Calls of the report API, also those refused';
+COMMENT ON COLUMN local_alx_api_logs.id IS 'Number of the row';
+COMMENT ON COLUMN local_alx_api_logs.userid IS 'api_tokens.id; 0 if unknown';
+COMMENT ON COLUMN local_alx_api_logs.username IS 'On whose behalf the token acts';
+COMMENT ON COLUMN local_alx_api_logs.companyid IS 'companies.companyid; NULL if unknown';
+COMMENT ON COLUMN local_alx_api_logs.company_shortname IS 'companies.shortname';
+COMMENT ON COLUMN local_alx_api_logs.endpoint IS 'Function or route';
+COMMENT ON COLUMN local_alx_api_logs.record_count IS 'Rows in the answer';
+COMMENT ON COLUMN local_alx_api_logs.error_code IS 'NULL for a success';
+COMMENT ON COLUMN local_alx_api_logs.error_message IS 'Without secrets and values of rows';
+COMMENT ON COLUMN local_alx_api_logs.response_time_ms IS 'Milliseconds';
+COMMENT ON COLUMN local_alx_api_logs.timeaccessed IS 'Unix seconds';
+COMMENT ON COLUMN local_alx_api_logs.ip_address IS 'IPv4 or IPv6';
+COMMENT ON COLUMN local_alx_api_logs.user_agent IS 'As sent, cut';
+COMMENT ON COLUMN local_alx_api_logs.cache_hit IS '1 from the cache, 0 not, NULL where none was asked';
+COMMENT ON COLUMN local_alx_api_logs.additional_data IS 'JSON: limit, offset, mode, request_method';
+CREATE TABLE local_alx_api_reporting (
+	id BIGSERIAL NOT NULL,
+	userid BIGINT NOT NULL,
+	companyid BIGINT NOT NULL,
+	courseid BIGINT NOT NULL,
+	firstname TEXT NOT NULL,
+	lastname TEXT NOT NULL,
+	email TEXT NOT NULL,
+	coursename TEXT NOT NULL,
+	timecompleted BIGINT DEFAULT '0' NOT NULL,
+	timestarted BIGINT DEFAULT '0' NOT NULL,
+	percentage NUMERIC(5, 2) NOT NULL,
+	status VARCHAR(20) DEFAULT 'not_started' NOT NULL,
+	last_updated BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT NOT NULL,
+	is_deleted SMALLINT DEFAULT '0' NOT NULL,
+	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	updated_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_local_alx_api_reporting PRIMARY KEY (id),
+	CONSTRAINT unique_company_user_course UNIQUE (companyid, userid, courseid)
+);
+CREATE INDEX ix_local_alx_api_reporting_change ON local_alx_api_reporting (companyid, change_number, userid, courseid);
+CREATE INDEX ix_local_alx_api_reporting_last_updated ON local_alx_api_reporting (last_updated);
+COMMENT ON TABLE local_alx_api_reporting IS 'Progress of one user in one course, for one company';
+COMMENT ON COLUMN local_alx_api_reporting.id IS 'Number of the row';
+COMMENT ON COLUMN local_alx_api_reporting.userid IS 'mdl_user.id';
+COMMENT ON COLUMN local_alx_api_reporting.companyid IS 'companies.companyid';
+COMMENT ON COLUMN local_alx_api_reporting.courseid IS 'mdl_course.id';
+COMMENT ON COLUMN local_alx_api_reporting.firstname IS 'First name';
+COMMENT ON COLUMN local_alx_api_reporting.lastname IS 'Last name';
+COMMENT ON COLUMN local_alx_api_reporting.email IS 'Mail address';
+COMMENT ON COLUMN local_alx_api_reporting.coursename IS 'Full name of the course';
+COMMENT ON COLUMN local_alx_api_reporting.timecompleted IS 'When the course was completed; 0 while it is not, unix seconds';
+COMMENT ON COLUMN local_alx_api_reporting.timestarted IS 'When the user began, else was enrolled; 0 if neither, unix seconds';
+COMMENT ON COLUMN local_alx_api_reporting.percentage IS 'Completed of tracked modules';
+COMMENT ON COLUMN local_alx_api_reporting.status IS 'completed, in_progress, not_started or not_enrolled';
+COMMENT ON COLUMN local_alx_api_reporting.last_updated IS 'Start of the load that last changed the row, unix seconds';
+COMMENT ON COLUMN local_alx_api_reporting.change_number IS 'companies.change_number of the load that changed it';
+COMMENT ON COLUMN local_alx_api_reporting.is_deleted IS '1: a tombstone';
+COMMENT ON COLUMN local_alx_api_reporting.created_at IS 'First loaded, UTC';
+COMMENT ON COLUMN local_alx_api_reporting.updated_at IS 'Last changed, UTC';
+CREATE TABLE local_alx_api_settings (
+	id BIGSERIAL NOT NULL,
+	companyid BIGINT NOT NULL,
+	setting_name VARCHAR(100) NOT NULL,
+	setting_value BIGINT NOT NULL,
+	timecreated BIGINT NOT NULL,
+	timemodified BIGINT NOT NULL,
+	CONSTRAINT pk_local_alx_api_settings PRIMARY KEY (id),
+	CONSTRAINT unique_company_setting UNIQUE (companyid, setting_name)
+);
+COMMENT ON TABLE local_alx_api_settings IS 'Settings of a company; what is not here has its default';
+COMMENT ON COLUMN local_alx_api_settings.id IS 'Number of the row';
+COMMENT ON COLUMN local_alx_api_settings.companyid IS 'companies.companyid';
+COMMENT ON COLUMN local_alx_api_settings.setting_name IS 'field_email, course_12, sync_mode, ...';
+COMMENT ON COLUMN local_alx_api_settings.setting_value IS 'A number; 1 and 0 for on and off';
+COMMENT ON COLUMN local_alx_api_settings.timecreated IS 'Unix seconds';
+COMMENT ON COLUMN local_alx_api_settings.timemodified IS 'Unix seconds';
+CREATE TABLE local_alx_api_sync_status (
+	id BIGSERIAL NOT NULL,
+	companyid BIGINT NOT NULL,
+	token_hash VARCHAR(64) NOT NULL,
+	last_sync_timestamp BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT DEFAULT '0' NOT NULL,
+	sync_mode VARCHAR(20) DEFAULT 'auto' NOT NULL,
+	sync_window_hours INTEGER DEFAULT '24' NOT NULL,
+	last_sync_records INTEGER DEFAULT '0' NOT NULL,
+	last_sync_status VARCHAR(20) NOT NULL,
+	last_sync_error TEXT,
+	total_syncs INTEGER DEFAULT '0' NOT NULL,
+	content_mark VARCHAR(16),
+	pull_mode VARCHAR(12),
+	pull_after BIGINT,
+	pull_through BIGINT,
+	pull_offset BIGINT,
+	pull_userid BIGINT,
+	pull_courseid BIGINT,
+	pull_started_at TIMESTAMP WITHOUT TIME ZONE,
+	pull_ended_at TIMESTAMP WITHOUT TIME ZONE,
+	created_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	updated_at TIMESTAMP WITHOUT TIME ZONE DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_local_alx_api_sync_status PRIMARY KEY (id),
+	CONSTRAINT unique_company_token UNIQUE (companyid, token_hash)
+);
+COMMENT ON TABLE local_alx_api_sync_status IS 'How far each token of a company has read';
+COMMENT ON COLUMN local_alx_api_sync_status.id IS 'Number of the row';
+COMMENT ON COLUMN local_alx_api_sync_status.companyid IS 'companies.companyid';
+COMMENT ON COLUMN local_alx_api_sync_status.token_hash IS 'SHA-256 of the token that pulls, hex';
+COMMENT ON COLUMN local_alx_api_sync_status.last_sync_timestamp IS 'Last pull that ended, unix seconds';
+COMMENT ON COLUMN local_alx_api_sync_status.change_number IS 'The token has every change up to it';
+COMMENT ON COLUMN local_alx_api_sync_status.sync_mode IS 'Mode of the last pull';
+COMMENT ON COLUMN local_alx_api_sync_status.sync_window_hours IS 'Hours';
+COMMENT ON COLUMN local_alx_api_sync_status.last_sync_records IS 'Rows of the last pull that ended';
+COMMENT ON COLUMN local_alx_api_sync_status.last_sync_status IS 'success, failed, or started while a full one runs';
+COMMENT ON COLUMN local_alx_api_sync_status.last_sync_error IS 'Why it failed';
+COMMENT ON COLUMN local_alx_api_sync_status.total_syncs IS 'Pulls that ended';
+COMMENT ON COLUMN local_alx_api_sync_status.content_mark IS 'Digest of the fields and courses that the last pull had';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_mode IS 'first, full or incremental: the pull under way, or the last one';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_after IS 'Its rows changed after this change number';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_through IS 'and at least up to this one, for all of its pages';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_offset IS 'Rows delivered by its pages so far';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_userid IS 'The last of those rows: its userid';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_courseid IS 'and its courseid';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_started_at IS 'UTC';
+COMMENT ON COLUMN local_alx_api_sync_status.pull_ended_at IS 'When its last page was given, UTC; NULL before';
+COMMENT ON COLUMN local_alx_api_sync_status.created_at IS 'First loaded, UTC';
+COMMENT ON COLUMN local_alx_api_sync_status.updated_at IS 'Last changed, UTC';
+CREATE TABLE progress_syncs (
+	id BIGSERIAL NOT NULL,
+	companyid BIGINT NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	trigger VARCHAR(20) NOT NULL,
+	status VARCHAR(10) NOT NULL,
+	started_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	completed_at TIMESTAMP WITHOUT TIME ZONE,
+	changes_from BIGINT DEFAULT '0' NOT NULL,
+	changes_through BIGINT DEFAULT '0' NOT NULL,
+	rows_read INTEGER DEFAULT '0' NOT NULL,
+	rows_created INTEGER DEFAULT '0' NOT NULL,
+	rows_updated INTEGER DEFAULT '0' NOT NULL,
+	rows_deleted INTEGER DEFAULT '0' NOT NULL,
+	error TEXT,
+	dagster_run_id VARCHAR(36),
+	CONSTRAINT pk_progress_syncs PRIMARY KEY (id)
+);
+CREATE INDEX ix_progress_syncs_companyid ON progress_syncs (companyid, started_at);
+CREATE INDEX ix_progress_syncs_started_at ON progress_syncs (started_at);
+COMMENT ON TABLE progress_syncs IS 'Every sync of every company';
+COMMENT ON COLUMN progress_syncs.id IS 'Number of the row';
+COMMENT ON COLUMN progress_syncs.companyid IS 'companies.companyid';
+COMMENT ON COLUMN progress_syncs.kind IS 'changes, full, reconcile, cleanup or clear';
+COMMENT ON COLUMN progress_syncs.trigger IS 'schedule, ui, cli or api';
+COMMENT ON COLUMN progress_syncs.status IS 'running, success, failed or postponed';
+COMMENT ON COLUMN progress_syncs.started_at IS 'UTC';
+COMMENT ON COLUMN progress_syncs.completed_at IS 'UTC';
+COMMENT ON COLUMN progress_syncs.changes_from IS 'Changes at the source from here, unix seconds';
+COMMENT ON COLUMN progress_syncs.changes_through IS 'Changes at the source up to here, unix seconds';
+COMMENT ON COLUMN progress_syncs.rows_read IS 'Rows that the source gave';
+COMMENT ON COLUMN progress_syncs.rows_created IS 'Rows added, or back from being deleted';
+COMMENT ON COLUMN progress_syncs.rows_updated IS 'Rows changed';
+COMMENT ON COLUMN progress_syncs.rows_deleted IS 'Rows that became tombstones';
+COMMENT ON COLUMN progress_syncs.error IS 'Why it failed or was postponed';
+COMMENT ON COLUMN progress_syncs.dagster_run_id IS 'Run in Dagster';
 CREATE TABLE user_activity_etl (
 	id BIGSERIAL NOT NULL,
 	moodle_course_id BIGINT NOT NULL,

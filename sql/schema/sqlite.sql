@@ -1,4 +1,4 @@
--- Made from lms_etl/warehouse/tables.py by `python -m lms_etl.warehouse.reference`; never edited.
+-- Made from lms_etl/warehouse/tables by `python -m lms_etl.warehouse.reference`; never edited.
 CREATE TABLE activity_counts_etl (
 	id INTEGER NOT NULL,
 	courseid BIGINT NOT NULL,
@@ -81,6 +81,38 @@ CREATE TABLE api_users (
 	created_at DATETIME DEFAULT current_timestamp NOT NULL,
 	disabled_at DATETIME,
 	CONSTRAINT pk_api_users PRIMARY KEY (username)
+);
+CREATE TABLE auth_attempts (
+	id INTEGER NOT NULL,
+	attempted_at DATETIME DEFAULT current_timestamp NOT NULL,
+	ip_address VARCHAR(45) NOT NULL,
+	endpoint VARCHAR(100) NOT NULL,
+	reason VARCHAR(100) NOT NULL,
+	user_agent VARCHAR(255),
+	CONSTRAINT pk_auth_attempts PRIMARY KEY (id)
+);
+CREATE INDEX ix_auth_attempts_attempted_at ON auth_attempts (attempted_at, ip_address);
+CREATE TABLE companies (
+	companyid BIGINT NOT NULL,
+	shortname VARCHAR(255) NOT NULL,
+	name TEXT NOT NULL,
+	origin VARCHAR(10) NOT NULL,
+	live SMALLINT DEFAULT '1' NOT NULL,
+	synced_through BIGINT DEFAULT '0' NOT NULL,
+	reconciled_through BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT DEFAULT '0' NOT NULL,
+	settings_version BIGINT DEFAULT '0' NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_companies PRIMARY KEY (companyid)
+);
+CREATE TABLE company_quotas (
+	companyid BIGINT NOT NULL,
+	quota_date DATE NOT NULL,
+	used INTEGER DEFAULT '0' NOT NULL,
+	refused INTEGER DEFAULT '0' NOT NULL,
+	daily_limit INTEGER,
+	CONSTRAINT pk_company_quotas PRIMARY KEY (companyid, quota_date)
 );
 CREATE TABLE courses (
 	moodle_course_id BIGINT NOT NULL,
@@ -176,6 +208,105 @@ CREATE TABLE etl_watermarks (
 	reason TEXT,
 	CONSTRAINT pk_etl_watermarks PRIMARY KEY (name)
 );
+CREATE TABLE local_alx_api_logs (
+	id INTEGER NOT NULL,
+	userid BIGINT DEFAULT '0' NOT NULL,
+	username VARCHAR(100),
+	companyid BIGINT,
+	company_shortname VARCHAR(255),
+	endpoint VARCHAR(100) NOT NULL,
+	record_count INTEGER DEFAULT '0' NOT NULL,
+	error_code VARCHAR(50),
+	error_message TEXT,
+	response_time_ms NUMERIC(10, 2) NOT NULL,
+	timeaccessed BIGINT NOT NULL,
+	ip_address VARCHAR(45) NOT NULL,
+	user_agent VARCHAR(255),
+	cache_hit SMALLINT,
+	additional_data TEXT,
+	CONSTRAINT pk_local_alx_api_logs PRIMARY KEY (id)
+);
+CREATE INDEX ix_local_alx_api_logs_companyid ON local_alx_api_logs (companyid, timeaccessed);
+CREATE INDEX ix_local_alx_api_logs_timeaccessed ON local_alx_api_logs (timeaccessed);
+CREATE TABLE local_alx_api_reporting (
+	id INTEGER NOT NULL,
+	userid BIGINT NOT NULL,
+	companyid BIGINT NOT NULL,
+	courseid BIGINT NOT NULL,
+	firstname TEXT NOT NULL,
+	lastname TEXT NOT NULL,
+	email TEXT NOT NULL,
+	coursename TEXT NOT NULL,
+	timecompleted BIGINT DEFAULT '0' NOT NULL,
+	timestarted BIGINT DEFAULT '0' NOT NULL,
+	percentage NUMERIC(5, 2) NOT NULL,
+	status VARCHAR(20) DEFAULT 'not_started' NOT NULL,
+	last_updated BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT NOT NULL,
+	is_deleted SMALLINT DEFAULT '0' NOT NULL,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_local_alx_api_reporting PRIMARY KEY (id),
+	CONSTRAINT unique_company_user_course UNIQUE (companyid, userid, courseid)
+);
+CREATE INDEX ix_local_alx_api_reporting_change ON local_alx_api_reporting (companyid, change_number, userid, courseid);
+CREATE INDEX ix_local_alx_api_reporting_last_updated ON local_alx_api_reporting (last_updated);
+CREATE TABLE local_alx_api_settings (
+	id INTEGER NOT NULL,
+	companyid BIGINT NOT NULL,
+	setting_name VARCHAR(100) NOT NULL,
+	setting_value BIGINT NOT NULL,
+	timecreated BIGINT NOT NULL,
+	timemodified BIGINT NOT NULL,
+	CONSTRAINT pk_local_alx_api_settings PRIMARY KEY (id),
+	CONSTRAINT unique_company_setting UNIQUE (companyid, setting_name)
+);
+CREATE TABLE local_alx_api_sync_status (
+	id INTEGER NOT NULL,
+	companyid BIGINT NOT NULL,
+	token_hash VARCHAR(64) NOT NULL,
+	last_sync_timestamp BIGINT DEFAULT '0' NOT NULL,
+	change_number BIGINT DEFAULT '0' NOT NULL,
+	sync_mode VARCHAR(20) DEFAULT 'auto' NOT NULL,
+	sync_window_hours INTEGER DEFAULT '24' NOT NULL,
+	last_sync_records INTEGER DEFAULT '0' NOT NULL,
+	last_sync_status VARCHAR(20) NOT NULL,
+	last_sync_error TEXT,
+	total_syncs INTEGER DEFAULT '0' NOT NULL,
+	content_mark VARCHAR(16),
+	pull_mode VARCHAR(12),
+	pull_after BIGINT,
+	pull_through BIGINT,
+	pull_offset BIGINT,
+	pull_userid BIGINT,
+	pull_courseid BIGINT,
+	pull_started_at DATETIME,
+	pull_ended_at DATETIME,
+	created_at DATETIME DEFAULT current_timestamp NOT NULL,
+	updated_at DATETIME DEFAULT current_timestamp NOT NULL,
+	CONSTRAINT pk_local_alx_api_sync_status PRIMARY KEY (id),
+	CONSTRAINT unique_company_token UNIQUE (companyid, token_hash)
+);
+CREATE TABLE progress_syncs (
+	id INTEGER NOT NULL,
+	companyid BIGINT NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	"trigger" VARCHAR(20) NOT NULL,
+	status VARCHAR(10) NOT NULL,
+	started_at DATETIME NOT NULL,
+	completed_at DATETIME,
+	changes_from BIGINT DEFAULT '0' NOT NULL,
+	changes_through BIGINT DEFAULT '0' NOT NULL,
+	rows_read INTEGER DEFAULT '0' NOT NULL,
+	rows_created INTEGER DEFAULT '0' NOT NULL,
+	rows_updated INTEGER DEFAULT '0' NOT NULL,
+	rows_deleted INTEGER DEFAULT '0' NOT NULL,
+	error TEXT,
+	dagster_run_id VARCHAR(36),
+	CONSTRAINT pk_progress_syncs PRIMARY KEY (id)
+);
+CREATE INDEX ix_progress_syncs_companyid ON progress_syncs (companyid, started_at);
+CREATE INDEX ix_progress_syncs_started_at ON progress_syncs (started_at);
 CREATE TABLE user_activity_etl (
 	id INTEGER NOT NULL,
 	moodle_course_id BIGINT NOT NULL,

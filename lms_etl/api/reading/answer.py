@@ -19,8 +19,8 @@ class Answer:
 
     columns: list[Column]
 
-    def __init__(self, warehouse: Warehouse, connection: sa.Connection, fresh: Freshness) -> None:
-        self._warehouse, self._connection, self._fresh = warehouse, connection, fresh
+    def __init__(self, warehouse: Warehouse, connection: sa.Connection | None, fresh: Freshness) -> None:
+        self._warehouse, self._opened, self._fresh = warehouse, connection, fresh
         self.besides: dict[str, Any] = {}
         """What a route adds to the envelope."""
 
@@ -69,9 +69,15 @@ class Answer:
         formats.known(format)
         return self._closing(format, spreadsheet_safe)
 
+    @property
+    def _connection(self) -> sa.Connection:
+        assert self._opened is not None, "an answer whose rows are kept reads nothing"
+        return self._opened
+
     def close(self) -> None:
         """Lets the connection go."""
-        self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -28,10 +28,11 @@ from lms_etl.api.reading.problems import SnapshotChanged
 from lms_etl.api.reading.times import day, moment, second
 from lms_etl.api.reading.writers import json_text
 from lms_etl.api.scope import Scope
+from lms_etl.api.shared import SharedReading
 from lms_etl.warehouse import registry
 from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Export", "ExportAsk", "Keeping", "open_export"]
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Export", "ExportAsk", "Keeping", "KeptExports", "open_export"]
 
 
 KEPT_FORMATS = ("json", "csv", "ndjson")
@@ -53,7 +54,7 @@ class Export(Answer):
     columns = EXPORTED
 
     def __init__(
-        self, warehouse: Warehouse, connection: sa.Connection, scope: Scope, asked: Question, state: State
+        self, warehouse: Warehouse, connection: sa.Connection | None, scope: Scope, asked: Question, state: State
     ) -> None:
         super().__init__(warehouse, connection, state.fresh)
         self._scope, self._asked, self._digest = scope, asked, state.version
@@ -61,8 +62,12 @@ class Export(Answer):
         self._total: int | None = None
         self._changes: Changes | None = None
         if asked.filters.updated_since:
-            self._changes = changes(connection, asked.filters)
-        self._query = rows.selected(scope, asked.filters, self._changes, connection.dialect.name)
+            self._changes = changes(self._connection, asked.filters)
+
+    @cached_property
+    def _query(self) -> sa.Select[Any]:
+        """The rows of the whole pull."""
+        return rows.selected(self._scope, self._asked.filters, self._changes, self._connection.dialect.name)
 
     @property
     def snapshot(self) -> str:
@@ -181,16 +186,9 @@ class Export(Answer):
 
 
 def open_export(warehouse: Warehouse, scope: Scope, ask: ExportAsk, keeping: Keeping | None = None) -> Export:
-    """Opens the answer. Raises BadAsk (400), SnapshotChanged (409) or DatabaseProblem.
-
-    With `keeping`, a page of text comes from the pages that are kept, as long as its days are what they were.
-    """
+    """Opens the answer; with `keeping`, its page of text is kept. Raises BadAsk, SnapshotChanged or DatabaseProblem."""
     as_of = registry.utc_now()
     with databases.plain_errors(SETTING, warehouse.url):
-        if keeping and keeping.format in KEPT_FORMATS and ask.limit is not None and not ask.updated_since:
-            kept = _kept(warehouse, scope, ask, as_of, keeping)
-            if kept:
-                return kept
         connection = rows.view_of(warehouse)
         try:
             asked, state = _checked(connection, warehouse, scope, ask, as_of)
@@ -202,21 +200,35 @@ def open_export(warehouse: Warehouse, scope: Scope, ask: ExportAsk, keeping: Kee
         return export
 
 
+class KeptExports:
+    """Answers from pages that are kept, as long as their days are what they were, which one statement tells."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.pages = KeptPages()
+        self._seen = SharedReading(self._look)
+
+    async def find(self, scope: Scope, ask: ExportAsk, keeping: Keeping) -> Export | None:
+        """The answer, if its page is kept. Raises BadAsk, SnapshotChanged or DatabaseProblem."""
+        if keeping.format not in KEPT_FORMATS or ask.limit is None or ask.updated_since:
+            return None
+        asked, state = await self._seen.ask((scope, ask))
+        page = self.pages.find(page_key(asked, scope, state.version, keeping))
+        if page is None or asked.filters.updated_since:
+            return None
+        export = Export(self.warehouse, None, scope, asked, state)
+        export.page = page
+        return export
+
+    def _look(self, question: tuple[Scope, ExportAsk]) -> tuple[Question, State]:
+        scope, ask = question
+        with databases.plain_errors(SETTING, self.warehouse.url), rows.glance_of(self.warehouse) as connection:
+            return _checked(connection, self.warehouse, scope, ask, registry.utc_now())
+
+
 def page_key(asked: Question, scope: Scope, digest: str, keeping: Keeping) -> str:
     """What a kept page is found by."""
     return digest_of(asked, scope.mark, digest, keeping.format, keeping.spreadsheet_safe)
-
-
-def _kept(warehouse: Warehouse, scope: Scope, ask: ExportAsk, as_of: datetime, keeping: Keeping) -> Export | None:
-    """The answer from a kept page: one statement tells that it is still right."""
-    with rows.glance_of(warehouse) as connection:
-        asked, state = _checked(connection, warehouse, scope, ask, as_of)
-        page = keeping.pages.find(page_key(asked, scope, state.version, keeping))
-        if page is None or asked.filters.updated_since:
-            return None
-        export = Export(warehouse, connection, scope, asked, state)
-        export.page = page
-        return export
 
 
 def _checked(

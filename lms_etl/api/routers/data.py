@@ -1,6 +1,6 @@
 """The report of a day and its export: pages or the whole, in any format, and only the caller's rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from lms_etl.api import models, report_models
 from lms_etl.api.auth import Caller
 from lms_etl.api.parameters import Day, Format, Limit, Moment, Offset, Sealed, Word, chosen_format, whole_number
 from lms_etl.api.reading.answer import Answer
-from lms_etl.api.reading.export import Export, ExportAsk, Keeping, open_export
+from lms_etl.api.reading.export import Export, ExportAsk, Keeping, KeptExports, open_export
 from lms_etl.api.reading.formats import FORMATS
 from lms_etl.api.reading.periods import Kind
 from lms_etl.api.reading.rollup import By, RollupAsk, open_rollup
@@ -39,7 +39,7 @@ SpreadsheetSafe = Annotated[bool, Query(description="Whether text that a spreads
     response_class=Response,
     responses={**ANSWERS, **models.refusals(404, 406, 409)},
 )
-def results(
+async def results(
     request: Request,
     scope: Caller,
     limit: Limit = 1000,
@@ -47,7 +47,7 @@ def results(
     format: Format = None,  # noqa: A002
 ) -> Response:
     ask = ExportAsk(first=EARLIEST, limit=limit, offset=offset, count=True)
-    return _results(request, scope, ask, format, {})
+    return await _results(request, scope, ask, format, {})
 
 
 @router.get(
@@ -56,7 +56,7 @@ def results(
     response_class=Response,
     responses={**ANSWERS, **models.refusals(404, 406, 409)},
 )
-def results_of_day(
+async def results_of_day(
     request: Request,
     scope: Caller,
     date: Day,
@@ -65,18 +65,42 @@ def results_of_day(
     format: Format = None,  # noqa: A002
 ) -> Response:
     ask = ExportAsk(date=date, limit=limit, offset=offset, count=True)
-    return _results(request, scope, ask, format, {"date": str(date)})
+    return await _results(request, scope, ask, format, {"date": str(date)})
 
 
-def _results(request: Request, scope: Scope, ask: ExportAsk, format: str | None, filters: dict[str, str]) -> Response:  # noqa: A002
+async def _results(
+    request: Request,
+    scope: Scope,
+    ask: ExportAsk,
+    format: str | None,  # noqa: A002
+    filters: dict[str, str],
+) -> Response:
     """The rows with the envelope of the documented results: filters and pagination beside what an export says."""
+
+    def told(opened: Export) -> Response:
+        with opened:
+            count = opened.rows_on_page
+        page = {"limit": ask.limit, "offset": ask.offset, "count": count, "total_count": opened.total}
+        opened.besides = {"count": count, "filters": filters, "pagination": page | {"has_more": opened.has_next}}
+        return answer(request, opened, wanted, "results")
+
     wanted = chosen_format(request, format)
-    opened = open_export(request.app.state.warehouse, scope, ask, Keeping(request.app.state.kept_pages, wanted))
-    with opened:
-        count = opened.rows_on_page
-    page = {"limit": ask.limit, "offset": ask.offset, "count": count, "total_count": opened.total}
-    opened.besides = {"count": count, "filters": filters, "pagination": page | {"has_more": opened.has_next}}
-    return answer(request, opened, wanted, "results")
+    return await _exported(request, scope, ask, Keeping(_kept(request).pages, wanted), told)
+
+
+def _kept(request: Request) -> KeptExports:
+    kept: KeptExports = request.app.state.kept_exports
+    return kept
+
+
+async def _exported(
+    request: Request, scope: Scope, ask: ExportAsk, keeping: Keeping, told: Callable[[Export], Response]
+) -> Response:
+    """What is told of an export: of a kept page at once, of another one in a thread, since it is read there."""
+    kept = await _kept(request).find(scope, ask, keeping)
+    if kept:
+        return told(kept)
+    return await to_thread.run_sync(lambda: told(open_export(request.app.state.warehouse, scope, ask, keeping)))
 
 
 @router.get(
@@ -85,7 +109,7 @@ def _results(request: Request, scope: Scope, ask: ExportAsk, format: str | None,
     response_class=Response,
     responses={**ANSWERS, **models.refusals(406, 409)},
 )
-def export(
+async def export(
     request: Request,
     scope: Caller,
     date: Annotated[Day | None, Query(description="One day; the last complete one if no other is named.")] = None,
@@ -121,9 +145,10 @@ def export(
         snapshot=snapshot,
         count=count,
     )
-    keeping = Keeping(request.app.state.kept_pages, wanted, spreadsheet_safe)
-    opened = open_export(request.app.state.warehouse, scope, ask, keeping)
-    return answer(request, opened, wanted, "export", spreadsheet_safe)
+    keeping = Keeping(_kept(request).pages, wanted, spreadsheet_safe)
+    return await _exported(
+        request, scope, ask, keeping, lambda opened: answer(request, opened, wanted, "export", spreadsheet_safe)
+    )
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Kept pages: what was just asked for comes without reading its rows again, but never old and never another's."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.api.reading import pages
-from lms_etl.api.reading.export import ExportAsk, Keeping, open_export
+from lms_etl.api.reading.export import ExportAsk, Keeping, KeptExports, open_export
 from lms_etl.api.reading.pages import KeptPages, Page
 from lms_etl.api.reading.problems import SnapshotChanged
 from lms_etl.api.scope import Scope
@@ -20,9 +21,10 @@ DEAN = Scope("dean", admin=False, directorates=frozenset({2}))
 HEAD = Scope("head", admin=False, directorates=frozenset({3}))
 
 
-def asked(warehouse: Warehouse, kept: KeptPages, scope: Scope = ADMIN, format: str = "json", **ask: Any) -> bytes:  # noqa: A002
-    keeping = Keeping(kept, format)
-    return b"".join(open_export(warehouse, scope, ExportAsk(**ask), keeping).stream(format))
+def asked(warehouse: Warehouse, kept: KeptExports, scope: Scope = ADMIN, format: str = "json", **ask: Any) -> bytes:  # noqa: A002
+    keeping, question = Keeping(kept.pages, format), ExportAsk(**ask)
+    found = asyncio.run(kept.find(scope, question, keeping)) or open_export(warehouse, scope, question, keeping)
+    return b"".join(found.stream(format))
 
 
 def reads_of_rows(warehouse: Warehouse) -> list[str]:
@@ -39,7 +41,7 @@ def reads_of_rows(warehouse: Warehouse) -> list[str]:
 
 @pytest.mark.parametrize("format", ["json", "csv", "ndjson"])
 def test_the_same_page_is_read_once_until_its_day_changes(warehouse: Warehouse, format: str) -> None:  # noqa: A002
-    kept = KeptPages()
+    kept = KeptExports(warehouse)
     load_day(warehouse, DAYS[0], *(report(course) for course in range(1, 6)))
     ask: dict[str, Any] = {"date": DAYS[0], "limit": 2}
     plain = content(warehouse, ADMIN, format, **ask)
@@ -59,7 +61,7 @@ def test_the_same_page_is_read_once_until_its_day_changes(warehouse: Warehouse, 
 
 
 def test_a_kept_page_belongs_to_readers_of_the_same_rows_alone(warehouse: Warehouse) -> None:
-    kept = KeptPages()
+    kept = KeptExports(warehouse)
     load_courses(warehouse, place(1, 2), place(2, 3))
     load_day(warehouse, DAYS[0], report(1), report(2), report(9))
 
@@ -76,7 +78,7 @@ def test_a_kept_page_belongs_to_readers_of_the_same_rows_alone(warehouse: Wareho
 
 
 def test_a_kept_page_ends_with_its_snapshot(warehouse: Warehouse) -> None:
-    kept = KeptPages()
+    kept = KeptExports(warehouse)
     load_day(warehouse, DAYS[0], report(1), report(2))
     first = json.loads(asked(warehouse, kept, date=DAYS[0], limit=1))
     for _ in range(2):
@@ -88,7 +90,7 @@ def test_a_kept_page_ends_with_its_snapshot(warehouse: Warehouse) -> None:
 
 
 def test_an_open_end_sees_a_new_day_at_once(warehouse: Warehouse) -> None:
-    kept = KeptPages()
+    kept = KeptExports(warehouse)
     load_day(warehouse, DAYS[0], report(1))
     for number, day in enumerate(DAYS[1:], 1):
         assert len(json.loads(asked(warehouse, kept, first=DAYS[0]))["data"]) == number

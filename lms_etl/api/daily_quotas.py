@@ -1,0 +1,101 @@
+"""The daily quota of a company: a counter that is exact however many calls come at once.
+
+A call is let through by one conditional update, which the database does for one call after the other. The day is the
+site's: it ends at its midnight.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from lms_etl import days
+from lms_etl.warehouse.company_settings import CompanySettings
+from lms_etl.warehouse.tables import company_quotas as quotas
+
+# An insertion that fails on MySQL leaves a shared lock, and two calls that hold one wait for each other for ever; this
+# one takes the row's own lock.
+_DAY = {
+    "postgresql": postgresql.insert(quotas).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(quotas).on_conflict_do_nothing(),
+    "mysql": mysql.insert(quotas).on_duplicate_key_update(used=quotas.c.used),
+}
+
+WARNING_SHARE = 0.8
+"""Share of the calls of a day from which on a client is warned."""
+
+Standing = Literal["ok", "warning", "exceeded"]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The quota after a call was counted. `limit` None: unlimited. `reset`: unix seconds of the next midnight."""
+
+    used: int
+    refused: int
+    limit: int | None
+    allowed: bool
+    reset: int
+
+    @property
+    def remaining(self) -> int | None:
+        return None if self.limit is None else max(0, self.limit - self.used)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an answer says of it; nothing where there is no limit."""
+        if self.limit is None:
+            return {}
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset),
+            "X-RateLimit-Status": standing(self.used, self.limit),
+        }
+
+
+def limit_of(settings: CompanySettings, site_limit: int) -> int | None:
+    """Calls a day of a company; its own setting goes before the site's, and 0 in either means unlimited (None)."""
+    own = site_limit if settings.rate_limit is None else settings.rate_limit
+    return own or None
+
+
+def standing(used: int, limit: int | None) -> Standing:
+    """How far a quota is used up."""
+    if limit is None or used < limit * WARNING_SHARE:
+        return "ok"
+    return "warning" if used < limit else "exceeded"
+
+
+def today(now: datetime, zone: ZoneInfo) -> tuple[date, int]:
+    """The day of the quota, and unix seconds of its end."""
+    day = now.astimezone(zone).date()
+    return day, days.midnight(day + timedelta(days=1), zone)
+
+
+def count(connection: sa.Connection, companyid: int, limit: int | None, now: datetime, zone: ZoneInfo) -> Counted:
+    """Counts a call of a company. The caller commits at once: until then the next call waits."""
+    day, reset = today(now, zone)
+    row = sa.and_(quotas.c.companyid == companyid, quotas.c.quota_date == day)
+    free = row if limit is None else sa.and_(row, quotas.c.used < limit)
+    let_through = sa.update(quotas).where(free).values(used=quotas.c.used + 1, daily_limit=limit)
+    allowed = bool(connection.execute(let_through).rowcount)
+    if not allowed and _begun(connection, companyid, day):
+        allowed = bool(connection.execute(let_through).rowcount)
+    if not allowed:
+        refusal = sa.update(quotas).where(row).values(refused=quotas.c.refused + 1, daily_limit=limit)
+        connection.execute(refusal)
+    found = connection.execute(sa.select(quotas.c.used, quotas.c.refused).where(row)).one()
+    return Counted(found.used, found.refused, limit, allowed, reset)
+
+
+def _begun(connection: sa.Connection, companyid: int, day: date) -> bool:
+    """Makes the row of a day, if it is not there yet: then the call can be counted."""
+    query = sa.select(sa.literal(1)).where(quotas.c.companyid == companyid, quotas.c.quota_date == day)
+    if connection.execute(query).first():
+        return False
+    connection.execute(_DAY[connection.dialect.name], {"companyid": companyid, "quota_date": day})
+    return True
