@@ -14,7 +14,25 @@ from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import companies, company_settings
 from lms_etl.warehouse.tables import sync_status as noted
 
-_STATUS = tuple(column for column in noted.c if column.name not in ("companyid", "token_hash", "created_at"))
+# Made once: every call executes them.
+_COMPANY = (
+    sa.select(
+        companies,
+        company_settings.c.setting_name,
+        company_settings.c.setting_value,
+        *(column.label(f"noted_{column.name}") for column in noted.c),
+    )
+    .join_from(companies, company_settings, company_settings.c.companyid == companies.c.companyid, isouter=True)
+    .join(
+        noted,
+        sa.and_(noted.c.companyid == companies.c.companyid, noted.c.token_hash == sa.bindparam("token")),
+        isouter=True,
+    )
+    .where(companies.c.companyid == sa.bindparam("company"))
+)
+_CHANGE = sa.update(noted).where(
+    noted.c.companyid == sa.bindparam("company"), noted.c.token_hash == sa.bindparam("token")
+)
 
 # An insertion that fails on MySQL leaves a shared lock, and two calls that hold one wait for each other for ever.
 _FIRST = {
@@ -52,19 +70,7 @@ class Company:
 
 def company(connection: sa.Connection, companyid: int, token_hash: str) -> Company | None:
     """The company of that number; None if there is none."""
-    own = sa.and_(noted.c.companyid == companies.c.companyid, noted.c.token_hash == token_hash)
-    query = (
-        sa.select(
-            companies,
-            company_settings.c.setting_name,
-            company_settings.c.setting_value,
-            *(column.label(f"noted_{column.name}") for column in _STATUS),
-        )
-        .join_from(companies, company_settings, company_settings.c.companyid == companies.c.companyid, isouter=True)
-        .join(noted, own, isouter=True)
-        .where(companies.c.companyid == companyid)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_COMPANY, {"company": companyid, "token": token_hash}).all()
     if not rows:
         return None
     row = rows[0]
@@ -161,8 +167,8 @@ def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]
 
 def _write(connection: sa.Connection, companyid: int, token_hash: str, values: dict[str, Any]) -> None:
     values = values | {"updated_at": utc_now()}
-    change = sa.update(noted).where(noted.c.companyid == companyid, noted.c.token_hash == token_hash).values(values)
-    if not connection.execute(change).rowcount:
+    of_token = {"company": companyid, "token": token_hash}
+    if not connection.execute(_CHANGE, {**values, **of_token}).rowcount:
         first = {"companyid": companyid, "token_hash": token_hash, "last_sync_status": "success"}
         connection.execute(_FIRST[connection.dialect.name], first)
-        connection.execute(change)
+        connection.execute(_CHANGE, {**values, **of_token})

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 
-from lms_etl import clock
+from lms_etl import clock, databases
 from lms_etl.api import daily_quotas
 from lms_etl.api.auth import Bearer
 from lms_etl.api.cache import Kept
@@ -19,9 +19,10 @@ from lms_etl.api.pulls.cursor import OWNER, Cursor
 from lms_etl.api.pulls.noted import Company
 from lms_etl.api.pulls.rules import UNNOTED, Key, Place, Pull, Status, begun, given, mode_of, place
 from lms_etl.api.reading.cursors import digest_of
+from lms_etl.api.reading.rows import glance_of
 from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse.tables import companies
-from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 ATTEMPTS = 3
 """Of a transaction that the database ends because two waited for each other."""
@@ -57,10 +58,13 @@ class Pages:
 
     def found(self, bearer: Bearer, companyid: int | None, call: Call) -> Company:
         """The company that a call of a bearer is about. Raises ApiError."""
-        call.userid, call.username = bearer.number, bearer.scope.username
         with self.warehouse.reading() as connection:
-            number = company_of(connection, bearer, companyid)
-            found = noted.company(connection, number, bearer.token_hash)
+            return self._found(connection, bearer, companyid, call)
+
+    def _found(self, connection: sa.Connection, bearer: Bearer, companyid: int | None, call: Call) -> Company:
+        call.userid, call.username = bearer.number, bearer.scope.username
+        number = company_of(connection, bearer, companyid)
+        found = noted.company(connection, number, bearer.token_hash)
         if found is None:
             raise ApiError("no_company")
         call.companyid, call.shortname = found.companyid, found.shortname
@@ -68,17 +72,19 @@ class Pages:
 
     def opened(self, bearer: Bearer, companyid: int | None, call: Call) -> Opened:
         """Counts the call of a bearer for the company it asks for. Raises ApiError."""
-        found = self.found(bearer, companyid, call)
         moment = clock.now()
-        limit = daily_quotas.limit_of(found.settings, self.warehouse.settings.api_daily_limit)
-        counted = self._written(
-            lambda connection: daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
-        )
+
+        def counting(connection: sa.Connection) -> tuple[Company, daily_quotas.Counted]:
+            found = self._found(connection, bearer, companyid, call)
+            limit = daily_quotas.limit_of(found.settings, self.warehouse.settings.api_daily_limit)
+            return found, daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
+
+        found, counted = self._written(counting)
         if not counted.allowed:
             # The first refusal of a day is logged, and makes the one alert; the others are counted.
             call.silent = counted.refused > 1
             wait = {"Retry-After": str(max(1, counted.reset - int(moment.timestamp())))}
-            told = {"limit": limit, "remaining": 0, "reset": counted.reset}
+            told = {"limit": counted.limit, "remaining": 0, "reset": counted.reset}
             raise ApiError("daily_limit_reached", told, wait | counted.headers)
         if not found.live:
             raise ApiError("no_company", headers=counted.headers)
@@ -164,14 +170,15 @@ class Pages:
 
     def _written(self, work: Callable[[sa.Connection], Written]) -> Written:
         """What a short transaction gives; one that MySQL ends for the sake of another is done again."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 with self.warehouse.writing() as connection:
                     return work(connection)
             except DatabaseProblem as error:
                 if attempt == ATTEMPTS or "deadlock" not in str(error).lower():
                     raise
-        raise AssertionError("unreachable")
+                attempt += 1
 
     def _key(self, opened: Opened, pull: Pull, at: Place, limit: int) -> str:
         """Everything that a page depends on."""
@@ -186,7 +193,7 @@ class Pages:
     def _read(self, opened: Opened, pull: Pull, at: Place, limit: int) -> Kept:
         found = opened.company
         try:
-            with self.warehouse.reading() as connection:
+            with databases.plain_errors(SETTING, self.warehouse.url), glance_of(self.warehouse) as connection:
                 read, has_next = rows.page(connection, found.companyid, pull, found.settings, at, limit)
         except DatabaseProblem:
             with suppress(DatabaseProblem, sa.exc.SQLAlchemyError), self.warehouse.writing() as connection:
