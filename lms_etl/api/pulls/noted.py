@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from lms_etl.api.pulls.rules import Key, Pull, Status
+from lms_etl.api.pulls.rules import UNNOTED, Key, Pull, Status
 from lms_etl.warehouse.company_settings import CompanySettings, of_values
 from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import companies, company_settings
@@ -64,8 +64,14 @@ class Company:
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
+    def unnoted(self) -> bool:
+        """Whether pulls leave no note: by its setting, or because rows read live have no change numbers."""
+        return self.settings.sync_mode == UNNOTED or self.never_synced
+
+    @property
     def never_synced(self) -> bool:
-        return not (self.synced_through or self.change_number)
+        """Whether no sync ended since it exists, or since it was cleared: then it has no rows."""
+        return not self.synced_through
 
 
 def company(connection: sa.Connection, companyid: int, token_hash: str) -> Company | None:

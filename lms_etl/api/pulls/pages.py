@@ -1,6 +1,6 @@
 """One page of a pull, in the documented order: token, quota, company, log; then the cache, then the rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -16,8 +16,9 @@ from lms_etl.api.calls import Call
 from lms_etl.api.errors import ApiError
 from lms_etl.api.pulls import noted, rows
 from lms_etl.api.pulls.cursor import OWNER, Cursor
+from lms_etl.api.pulls.live import Live, live_page
 from lms_etl.api.pulls.noted import Company
-from lms_etl.api.pulls.rules import UNNOTED, Key, Place, Pull, Status, begun, given, mode_of, place
+from lms_etl.api.pulls.rules import Key, Place, Pull, Status, begun, given, mode_of, place
 from lms_etl.api.reading.cursors import digest_of
 from lms_etl.api.reading.rows import glance_of
 from lms_etl.databases import DatabaseProblem
@@ -55,6 +56,8 @@ class Pages:
     def __init__(self, warehouse: Warehouse, cache: Any) -> None:
         self.warehouse, self.cache = warehouse, cache
         self.zone = warehouse.settings.zone
+        self.live: Live | None = None
+        """Gives the rows of a company that was never synced; without it such a company is `not_synced`."""
 
     def found(self, bearer: Bearer, companyid: int | None, call: Call) -> Company:
         """The company that a call of a bearer is about. Raises ApiError."""
@@ -104,7 +107,7 @@ class Pages:
         The last page moves the token's watermark, unless that is left to an `explicit` acknowledgement.
         """
         found, status = opened.company, opened.company.status
-        unnoted = found.settings.sync_mode == UNNOTED
+        unnoted = found.unnoted
         begins = unnoted or offset == 0 or status.pull is None
         pull = self.new_pull(opened) if begins else status.pull
         assert pull is not None
@@ -135,8 +138,8 @@ class Pages:
         return kept, replace(cursor, pull=after)
 
     def note_all(self, opened: Opened, pull: Pull, content_mark: str) -> None:
-        """Notes that the token has all of a pull, unless the company notes nothing."""
-        if opened.company.settings.sync_mode == UNNOTED:
+        """Notes that the token has all of a pull, unless nothing is noted."""
+        if opened.company.unnoted:
             return
         found, token = opened.company, opened.bearer.token_hash
         self._written(lambda connection: noted.note_all(connection, found, token, pull, opened.now, content_mark))
@@ -144,9 +147,9 @@ class Pages:
     def new_pull(self, opened: Opened, mode: str | None = None) -> Pull:
         """A pull that begins now, in the mode asked for, else in the one that the company's settings choose."""
         found = opened.company
-        if found.never_synced:
+        if found.never_synced and self.live is None:
             raise ApiError("not_synced", headers={"Retry-After": "600"})
-        status = Status() if found.settings.sync_mode == UNNOTED else found.status
+        status = Status() if found.unnoted else found.status
         chosen = mode_of(found.settings, status, found.content_mark, found.change_number, opened.now)
         if mode == "full":
             chosen = "full"
@@ -187,11 +190,13 @@ class Pages:
         # A first pull without a limit of time has the rows of a full one.
         mode = "full" if pull.mode == "first" and since is None else pull.mode
         snapshot = (mode, pull.after, pull.through, since, at, limit)
-        versions = (found.change_number, found.settings_version)
+        versions = (found.change_number, found.settings_version, found.never_synced)
         return digest_of(found.companyid, opened.bearer.token_hash, snapshot, versions, self.zone.key)
 
     def _read(self, opened: Opened, pull: Pull, at: Place, limit: int) -> Kept:
         found = opened.company
+        if found.never_synced and self.live:
+            return self._kept(opened, pull, *live_page(self.live(found.companyid), pull, found.settings, at, limit))
         try:
             with databases.plain_errors(SETTING, self.warehouse.url), glance_of(self.warehouse) as connection:
                 read, has_next = rows.page(connection, found.companyid, pull, found.settings, at, limit)
@@ -199,9 +204,12 @@ class Pages:
             with suppress(DatabaseProblem, sa.exc.SQLAlchemyError), self.warehouse.writing() as connection:
                 noted.note_failure(connection, found.companyid, opened.bearer.token_hash, "The rows could not be read.")
             raise
+        return self._kept(opened, pull, read, has_next)
+
+    def _kept(self, opened: Opened, pull: Pull, read: Sequence[Any], has_next: bool) -> Kept:
         last = (read[-1].userid, read[-1].courseid) if read else None
-        body = orjson.dumps(rows.shown(read, found.settings, self.zone, pull.with_tombstones))
-        return Kept(body, len(read), last, has_next)
+        shown = rows.shown(read, opened.company.settings, self.zone, pull.with_tombstones)
+        return Kept(orjson.dumps(shown), len(read), last, has_next)
 
 
 def company_of(connection: sa.Connection, bearer: Bearer, asked: int | None) -> int:

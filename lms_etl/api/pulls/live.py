@@ -1,0 +1,34 @@
+"""Pages of a company that was never synced, out of rows that its source gives as a sync would load them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+
+from lms_etl.api.pulls.rules import Place, Pull
+from lms_etl.warehouse.company_settings import CompanySettings
+
+Live = Callable[[int], Iterable[Mapping[str, Any]]]
+"""The rows of a company by its id, in the order of user and course, with the columns of the reporting table."""
+
+
+def live_page(
+    rows: Iterable[Mapping[str, Any]], pull: Pull, settings: CompanySettings, at: Place, limit: int
+) -> tuple[list[Any], bool]:
+    """Rows of a pull from a place on, at most `limit`, and whether more follow. It reads no further than it needs."""
+    behind = islice(_belonging(rows, pull, settings, at), at.skip, at.skip + limit + 1)
+    found = [SimpleNamespace(**{**row, "is_deleted": 0}) for row in behind]
+    return found[:limit], len(found) > limit
+
+
+def _belonging(
+    rows: Iterable[Mapping[str, Any]], pull: Pull, settings: CompanySettings, at: Place
+) -> Iterator[Mapping[str, Any]]:
+    since = pull.completed_since(settings)
+    for row in rows:
+        if at.key and (row["userid"], row["courseid"]) <= at.key:
+            continue
+        if since is not None and 0 < row["timecompleted"] < since:
+            continue
+        if settings.takes(row["courseid"]):
+            yield row
