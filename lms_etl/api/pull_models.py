@@ -134,6 +134,14 @@ class Acknowledgement(BaseModel, extra="forbid"):
     )
 
 
+ACK_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": Acknowledgement.model_json_schema()}},
+    }
+}
+
+
 class Acknowledged(BaseModel):
     """How far the token is."""
 
