@@ -58,6 +58,11 @@ MOODLE_ANSWERS: dict[int | str, dict[str, Any]] = {
         "headers": {
             "X-Sync-Mode": {"schema": {"enum": ["first", "full", "incremental"]}, "description": "Of this pull"},
             "X-Sync-Through": {"schema": {"type": "integer"}, "description": "Change number that the pull reaches"},
+            "X-Complete-Through": {
+                "schema": {"type": "string"},
+                "description": "Changes at the source are in up to here",
+            },
+            "X-As-Of": {"schema": {"type": "string"}, "description": "When it was read, UTC"},
             "X-Sync-Ack": {"schema": {"type": "string"}, "description": "With `ack=explicit`, on the last page"},
             **_QUOTA_HEADERS,
         },

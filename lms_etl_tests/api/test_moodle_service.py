@@ -51,6 +51,8 @@ def test_a_row_has_the_twelve_fields_in_their_formats(bi_anywhere: Api) -> None:
     load(bi_anywhere.warehouse, 1, [(10, 4)], **done)
     answer = form(bi_anywhere, "of-1")
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-complete-through"] == "2026-03-22T09:30:00Z"
+    assert answer.headers["x-as-of"].endswith("Z")
     first, second, *_ = answer.json()
     assert list(first) == list(FIELDS)
     assert first == {

@@ -143,7 +143,7 @@ def note_page(
             values["last_sync_status"] = "started"
     if pull.ended and moves:
         values |= _has(found, pull.through, pull.offset, now)
-    _write(connection, found.companyid, token_hash, values)
+    _write(connection, found, token_hash, values)
 
 
 def note_all(
@@ -152,12 +152,12 @@ def note_all(
     """Notes that a token has all of a pull whose pages were not noted one by one."""
     values = _has(found, pull.through, pull.offset, now)
     values |= {"sync_mode": pull.mode, "sync_window_hours": found.settings.sync_window_hours}
-    _write(connection, found.companyid, token_hash, values | {"content_mark": content_mark})
+    _write(connection, found, token_hash, values | {"content_mark": content_mark})
 
 
-def note_failure(connection: sa.Connection, companyid: int, token_hash: str, error: str) -> None:
+def note_failure(connection: sa.Connection, found: Company, token_hash: str, error: str) -> None:
     """Notes that a page could not be given: auto begins anew with everything."""
-    _write(connection, companyid, token_hash, {"last_sync_status": "failed", "last_sync_error": error})
+    _write(connection, found, token_hash, {"last_sync_status": "failed", "last_sync_error": error})
 
 
 def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]:
@@ -171,10 +171,12 @@ def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]
     }
 
 
-def _write(connection: sa.Connection, companyid: int, token_hash: str, values: dict[str, Any]) -> None:
+def _write(connection: sa.Connection, found: Company, token_hash: str, values: dict[str, Any]) -> None:
     values = values | {"updated_at": utc_now()}
-    of_token = {"company": companyid, "token": token_hash}
-    if not connection.execute(_CHANGE, {**values, **of_token}).rowcount:
-        first = {"companyid": companyid, "token_hash": token_hash, "last_sync_status": "success"}
+    of_token = {"company": found.companyid, "token": token_hash}
+    known = bool(found.status.outcome)
+    # A note that is gone by now went with the company's rows: the next pull has to begin anew.
+    if not connection.execute(_CHANGE, {**values, **of_token}).rowcount and not known:
+        first = {"companyid": found.companyid, "token_hash": token_hash, "last_sync_status": "success"}
         connection.execute(_FIRST[connection.dialect.name], first)
         connection.execute(_CHANGE, {**values, **of_token})

@@ -104,7 +104,8 @@ class Pages:
     ) -> tuple[Kept, Pull]:
         """A page by its offset, in the pull that the token has under way; offset 0 begins a new one.
 
-        The last page moves the token's watermark, unless that is left to an `explicit` acknowledgement.
+        The last page, one that is not full, moves the token's watermark, unless that is left to an `explicit`
+        acknowledgement.
         """
         found, status = opened.company, opened.company.status
         unnoted = found.unnoted
@@ -113,7 +114,9 @@ class Pages:
         assert pull is not None
         at = Place(None, offset) if unnoted else place(pull, offset)
         kept = self.page(opened, pull, at, limit, call) if at else NOTHING
-        after = given(pull, offset, kept.count, Key(*kept.last) if kept.last else None, kept.has_next)
+        # Only a page that is not full tells the client that it was the last.
+        more = kept.has_next or kept.count == limit
+        after = given(pull, offset, kept.count, Key(*kept.last) if kept.last else None, more)
         if at and not unnoted and (begins or after != pull):
             token = opened.bearer.token_hash
             self._written(
@@ -202,7 +205,7 @@ class Pages:
                 read, has_next = rows.page(connection, found.companyid, pull, found.settings, at, limit)
         except DatabaseProblem:
             with suppress(DatabaseProblem, sa.exc.SQLAlchemyError), self.warehouse.writing() as connection:
-                noted.note_failure(connection, found.companyid, opened.bearer.token_hash, "The rows could not be read.")
+                noted.note_failure(connection, found, opened.bearer.token_hash, "The rows could not be read.")
             raise
         return self._kept(opened, pull, read, has_next)
 

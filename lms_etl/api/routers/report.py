@@ -87,13 +87,9 @@ def _envelope(opened: Opened, cursor: Cursor, count: int, total: int | None) -> 
         "next_cursor": None if pull.ended else cursor.text("next"),
         "ack": cursor.text("ack") if pull.ended and cursor.explicit else None,
         "through": pull.through,
-        "complete_through": _moment(opened.company.synced_through),
-        "as_of": _moment(opened.now),
+        "complete_through": times.unix(opened.company.synced_through),
+        "as_of": times.unix(opened.now),
     }
-
-
-def _moment(seconds: int) -> str | None:
-    return times.moment(listed.moment_of(seconds)) if seconds else None
 
 
 async def stored(request: Request, _scope: Caller) -> str:
