@@ -24,6 +24,17 @@ _DAY = {
     "mysql": mysql.insert(quotas).on_duplicate_key_update(used=quotas.c.used),
 }
 
+# Made once: every call executes them.
+_ROW = sa.and_(quotas.c.companyid == sa.bindparam("company"), quotas.c.quota_date == sa.bindparam("day", type_=sa.Date))
+_LET_THROUGH = (
+    sa.update(quotas)
+    .where(_ROW, quotas.c.used < sa.bindparam("at_most"))
+    .values(used=quotas.c.used + 1, daily_limit=sa.bindparam("daily_limit"))
+)
+_REFUSE = sa.update(quotas).where(_ROW).values(refused=quotas.c.refused + 1, daily_limit=sa.bindparam("daily_limit"))
+_STANDING = sa.select(quotas.c.used, quotas.c.refused).where(_ROW)
+UNLIMITED = 2**31 - 1
+
 WARNING_SHARE = 0.8
 """Share of the calls of a day from which on a client is warned."""
 
@@ -79,23 +90,15 @@ def today(now: datetime, zone: ZoneInfo) -> tuple[date, int]:
 def count(connection: sa.Connection, companyid: int, limit: int | None, now: datetime, zone: ZoneInfo) -> Counted:
     """Counts a call of a company. The caller commits at once: until then the next call waits."""
     day, reset = today(now, zone)
-    row = sa.and_(quotas.c.companyid == companyid, quotas.c.quota_date == day)
-    free = row if limit is None else sa.and_(row, quotas.c.used < limit)
-    let_through = sa.update(quotas).where(free).values(used=quotas.c.used + 1, daily_limit=limit)
-    allowed = bool(connection.execute(let_through).rowcount)
-    if not allowed and _begun(connection, companyid, day):
-        allowed = bool(connection.execute(let_through).rowcount)
+    row = {"company": companyid, "day": day}
+    counting = {**row, "at_most": UNLIMITED if limit is None else limit, "daily_limit": limit}
+    allowed = bool(connection.execute(_LET_THROUGH, counting).rowcount)
+    found = connection.execute(_STANDING, row).first()
+    if found is None:
+        connection.execute(_DAY[connection.dialect.name], {"companyid": companyid, "quota_date": day})
+        allowed = bool(connection.execute(_LET_THROUGH, counting).rowcount)
     if not allowed:
-        refusal = sa.update(quotas).where(row).values(refused=quotas.c.refused + 1, daily_limit=limit)
-        connection.execute(refusal)
-    found = connection.execute(sa.select(quotas.c.used, quotas.c.refused).where(row)).one()
+        connection.execute(_REFUSE, {**row, "daily_limit": limit})
+    if found is None or not allowed:
+        found = connection.execute(_STANDING, row).one()
     return Counted(found.used, found.refused, limit, allowed, reset)
-
-
-def _begun(connection: sa.Connection, companyid: int, day: date) -> bool:
-    """Makes the row of a day, if it is not there yet: then the call can be counted."""
-    query = sa.select(sa.literal(1)).where(quotas.c.companyid == companyid, quotas.c.quota_date == day)
-    if connection.execute(query).first():
-        return False
-    connection.execute(_DAY[connection.dialect.name], {"companyid": companyid, "quota_date": day})
-    return True

@@ -14,12 +14,19 @@ was read. Every route but `/health/…` and the two pages about the API needs `A
 """
 
 
+_known: dict[tuple[str, str, int], dict[str, Any]] = {}
+
+
 def install(app: FastAPI) -> None:
     """Makes `app.openapi()` say what the application really answers."""
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _described(app)
+            # It takes a quarter of a second, and the applications of one process are alike.
+            kind = (app.title, app.version, len(app.routes))
+            if kind not in _known:
+                _known[kind] = _described(app)
+            app.openapi_schema = _known[kind]
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]

@@ -58,6 +58,11 @@ MOODLE_ANSWERS: dict[int | str, dict[str, Any]] = {
         "headers": {
             "X-Sync-Mode": {"schema": {"enum": ["first", "full", "incremental"]}, "description": "Of this pull"},
             "X-Sync-Through": {"schema": {"type": "integer"}, "description": "Change number that the pull reaches"},
+            "X-Complete-Through": {
+                "schema": {"type": "string"},
+                "description": "Changes at the source are in up to here",
+            },
+            "X-As-Of": {"schema": {"type": "string"}, "description": "When it was read, UTC"},
             "X-Sync-Ack": {"schema": {"type": "string"}, "description": "With `ack=explicit`, on the last page"},
             **_QUOTA_HEADERS,
         },
@@ -132,6 +137,14 @@ class Acknowledgement(BaseModel, extra="forbid"):
     ack: str = Field(
         min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_-]+$", description="`ack` of the last page, as it is"
     )
+
+
+ACK_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": Acknowledgement.model_json_schema()}},
+    }
+}
 
 
 class Acknowledged(BaseModel):

@@ -39,10 +39,19 @@ class JsonLines(logging.Formatter):
         return json.dumps({name: value for name, value in line.items() if value is not None}, default=str)
 
 
+def without_query(record: logging.LogRecord) -> bool:
+    """Takes the query, in which a token may stand, from a line of uvicorn's own log, for who switches that on."""
+    if isinstance(record.args, tuple):
+        cut = (each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+        record.args = tuple(cut)
+    return True
+
+
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Sends what the API and uvicorn log to standard error, or `stream`, as JSON lines."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
+    logging.getLogger("uvicorn.access").addFilter(without_query)
     for name in ("lms_etl.api", "uvicorn", "uvicorn.error"):
         named = logging.getLogger(name)
         named.handlers = [handler] if name != "uvicorn.error" else []

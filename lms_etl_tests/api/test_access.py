@@ -97,6 +97,7 @@ def test_without_a_company_there_is_no_course_progress(small_api: Api, who: str)
 
 
 def test_a_malformed_body_is_no_way_around_the_token(small_api: Api) -> None:
+    assert small_api.client.post("/api/report/course_progress/ack", content=b"{").status_code == 401
     for _, path in sorted(route for route in ADMIN if route[0] == "POST"):
         address = path.replace("{id}", "x")
         assert small_api.client.post(address, content=b"{").status_code == 401

@@ -19,8 +19,16 @@ from lms_etl_tests.api.progress import CLEAN, FUNCTION, SERVICE, calls, company,
 
 
 @pytest.fixture
-def bi(make_api: Callable[..., Api], database_url: str) -> Api:
-    api = make_api(database_url)
+def bi(make_api: Callable[..., Api], sqlite_url: str) -> Api:
+    return prepared(make_api(sqlite_url))
+
+
+@pytest.fixture
+def bi_anywhere(make_api: Callable[..., Api], database_url: str) -> Api:
+    return prepared(make_api(database_url))
+
+
+def prepared(api: Api) -> Api:
     company(api.warehouse, 1)
     load(api.warehouse, 1, [(1, 1), (2, 1)])
     member(api, "ana", 1)
@@ -33,7 +41,8 @@ def attempts(api: Api) -> list[Any]:
         return list(connection.execute(sa.select(tables.auth_attempts).order_by(tables.auth_attempts.c.id)))
 
 
-def test_a_call_is_stored_with_everything_that_is_known(bi: Api) -> None:
+def test_a_call_is_stored_with_everything_that_is_known(bi_anywhere: Api) -> None:
+    bi = bi_anywhere
     fields = {"wstoken": bi.tokens["ana"], "wsfunction": FUNCTION, "limit": "1"}
     bi.client.post(SERVICE, data=fields, headers={"User-Agent": "Power\x7fBI " + "x" * 300})
     form(bi, "ana", limit=5000)

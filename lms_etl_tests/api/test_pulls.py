@@ -100,14 +100,16 @@ def test_2500_rows_are_three_pages_and_then_only_changes(bi_anywhere: Api) -> No
     assert (row.last_sync_status, row.total_syncs, row.last_sync_records, row.change_number) == ("success", 4, 0, 2)
 
 
-def test_rows_that_fill_their_last_page_end_the_pull_with_it(bi: Api) -> None:
+def test_a_full_page_is_not_the_last_one_since_nothing_tells_the_client_so(bi: Api) -> None:
     load(bi.warehouse, 1, [(user, 1) for user in range(1, 201)])
-    assert [len(pairs(form(bi, "one", offset=offset))) for offset in (0, 100, 200)] == [100, 100, 0]
+    assert [len(pairs(form(bi, "one", offset=offset))) for offset in (0, 100)] == [100, 100]
+    assert form(bi, "one").headers["x-sync-mode"] == "first"
+    assert [len(pairs(form(bi, "one", offset=offset))) for offset in (100, 200)] == [100, 0]
     assert form(bi, "one").headers["x-sync-mode"] == "incremental"
 
 
 def test_the_watermark_stays_until_the_last_page(bi: Api) -> None:
-    load(bi.warehouse, 1, [(user, 1) for user in range(1, 201)])
+    load(bi.warehouse, 1, [(user, 1) for user in range(1, 181)])
     form(bi, "one", offset=0)
     assert (noted(bi)[0].change_number, noted(bi)[0].total_syncs) == (0, 0)
     for offset in (0, 100):
@@ -200,6 +202,28 @@ def test_a_last_page_that_got_lost_can_be_asked_for_again(bi: Api) -> None:
     load(bi.warehouse, 1, [(user, 1) for user in range(1, 16)])
     pages = [pairs(form(bi, "one", limit=10, offset=offset)) for offset in (0, 10, 10)]
     assert pages[1] == pages[2] == [(user, 1) for user in range(11, 16)]
+
+
+def test_a_company_cleared_while_a_page_is_read_makes_the_next_pull_begin_anew(
+    bi: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lms_etl.api.pulls import rows
+
+    load(bi.warehouse, 1, [(1, 1)])
+    form(bi, "one")
+    load(bi.warehouse, 1, [(2, 1)])
+    read = rows.page
+
+    def cleared_then(*asked: Any) -> Any:
+        found = read(*asked)
+        with bi.warehouse.writing() as connection:
+            connection.execute(sa.delete(tables.sync_status))
+        return found
+
+    with monkeypatch.context() as clearing:
+        clearing.setattr(rows, "page", cleared_then)
+        assert pairs(form(bi, "one")) == [(2, 1)]
+    assert form(bi, "one").headers["x-sync-mode"] == "first"
 
 
 def test_two_tokens_of_a_company_have_deltas_of_their_own(bi_anywhere: Api) -> None:
@@ -303,7 +327,7 @@ def test_a_first_pull_reaches_back_as_far_as_is_set_and_keeps_what_is_not_comple
     load(bi.warehouse, 1, [(2, 1)], timecompleted=now - 25 * hour, status="completed")
     load(bi.warehouse, 1, [(3, 1)])
     assert pairs(form(bi, "one", limit=1)) == [(1, 1)]
-    assert pairs(form(bi, "one", limit=1, offset=1)) == [(3, 1)]
+    assert pairs(form(bi, "one", limit=2, offset=1)) == [(3, 1)]
     load(bi.warehouse, 1, [(2, 1)], percentage=1)
     assert pairs(form(bi, "one")) == [(2, 1)]
 
@@ -312,7 +336,7 @@ def test_an_explicit_acknowledgement_moves_the_watermark_and_nothing_else_does(b
     load(bi.warehouse, 1, [(1, 1), (2, 1)])
     one = form(bi, "one", ack="explicit", limit=1)
     assert "x-sync-ack" not in one.headers
-    last = form(bi, "one", ack="explicit", limit=1, offset=1)
+    last = form(bi, "one", ack="explicit", limit=2, offset=1)
     assert form(bi, "one", ack="explicit").headers["x-sync-mode"] == "first"
     ack = {"ack": last.headers["x-sync-ack"]}
     assert bi.client.post(f"{CLEAN}/ack", json=ack, headers=bi.headers("other")).json()["error"]["code"] == "bad_cursor"
@@ -351,7 +375,7 @@ def test_the_clean_route_walks_by_cursor_and_says_how_fresh_it_is(bi_anywhere: A
     }
     assert pages[0]["total"] == 25
     assert (pages[0]["mode"], pages[0]["companyid"], pages[0]["through"]) == ("first", 1, 1)
-    assert pages[0]["complete_through"] == "2026-03-22T09:30:00.000000Z"
+    assert pages[0]["complete_through"] == "2026-03-22T09:30:00Z"
     assert pages[0]["as_of"].endswith("Z")
     delete(api.warehouse, 1, (25, 1))
     [changes] = walk(api, limit=1000)

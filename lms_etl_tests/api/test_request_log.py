@@ -82,3 +82,19 @@ def test_any_word_as_a_method_makes_no_new_series(small_api: Api) -> None:
     for number in range(20):
         small_api.client.request(f"WORD{number}", "/health/live")
     assert "WORD" not in small_api.get("/metrics").text
+
+
+def test_uvicorns_own_log_of_requests_has_no_query(lines: Any) -> None:
+    record = request_log.logging.LogRecord(
+        "uvicorn.access",
+        20,
+        "",
+        0,
+        '%s - "%s %s HTTP/%s" %d',
+        ("::1", "GET", "/server.php?wstoken=lms_x", "1.1", 200),
+        None,
+    )
+    access = request_log.logging.getLogger("uvicorn.access")
+    assert access.filter(record)
+    assert record.getMessage() == '::1 - "GET /server.php HTTP/1.1" 200'
+    access.filters.clear()

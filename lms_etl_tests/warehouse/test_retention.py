@@ -47,6 +47,17 @@ def test_the_setting_decides_which_runs_go(
     assert views_of(sqlite_warehouse) == {1: 3}
 
 
+@pytest.mark.parametrize(("days", "deleted"), [(90, 2), (0, 0), (120, 0)])
+def test_the_setting_decides_which_calls_of_the_report_api_go(
+    sqlite_warehouse: Warehouse, instance: dg.DagsterInstance, days: int, deleted: int
+) -> None:
+    old = int((datetime.now(tz=UTC) - timedelta(days=100)).timestamp())
+    call = {"endpoint": "x", "response_time_ms": 1, "timeaccessed": old, "ip_address": "::1"}
+    with sqlite_warehouse.writing() as connection:
+        connection.execute(sa.insert(tables.api_calls), [call, call, call | {"timeaccessed": old + 50 * 86_400}])
+    assert retain(sqlite_warehouse, instance, api_log_retention_days=days) == [0, 0, deleted]
+
+
 def test_dagster_keeps_its_runs_unless_it_is_told_otherwise(
     sqlite_warehouse: Warehouse,
     instance: dg.DagsterInstance,

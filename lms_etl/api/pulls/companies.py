@@ -1,6 +1,6 @@
 """The companies that a token reads, and how much of their quota of today is used up."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,11 +11,6 @@ from lms_etl.api.scope import Scope
 from lms_etl.settings import Settings
 from lms_etl.warehouse.company_settings import CompanySettings, settings_of_all
 from lms_etl.warehouse.tables import companies, company_quotas
-
-
-def moment_of(seconds: int) -> datetime:
-    """Unix seconds as the warehouse's moments are: UTC without an offset."""
-    return datetime.fromtimestamp(seconds, tz=UTC).replace(tzinfo=None)
 
 
 def readable(connection: sa.Connection, scope: Scope, settings: Settings, now: datetime) -> list[dict[str, Any]]:
@@ -36,7 +31,6 @@ def readable(connection: sa.Connection, scope: Scope, settings: Settings, now: d
         limit = daily_quotas.limit_of(own.get(row.companyid, CompanySettings()), settings.api_daily_limit)
         used = row.used or 0
         quota = {"limit": limit, "used": used, "status": daily_quotas.standing(used, limit), "reset": reset}
-        synced = times.moment(moment_of(row.synced_through)) if row.synced_through else None
         names = {"companyid": row.companyid, "shortname": row.shortname, "name": row.name}
-        found.append({**names, "complete_through": synced, "quota": quota})
+        found.append({**names, "complete_through": times.unix(row.synced_through), "quota": quota})
     return found

@@ -8,13 +8,31 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from lms_etl.api.pulls.rules import Key, Pull, Status
+from lms_etl.api.pulls.rules import UNNOTED, Key, Pull, Status
 from lms_etl.warehouse.company_settings import CompanySettings, of_values
 from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import companies, company_settings
 from lms_etl.warehouse.tables import sync_status as noted
 
-_STATUS = tuple(column for column in noted.c if column.name not in ("companyid", "token_hash", "created_at"))
+# Made once: every call executes them.
+_COMPANY = (
+    sa.select(
+        companies,
+        company_settings.c.setting_name,
+        company_settings.c.setting_value,
+        *(column.label(f"noted_{column.name}") for column in noted.c),
+    )
+    .join_from(companies, company_settings, company_settings.c.companyid == companies.c.companyid, isouter=True)
+    .join(
+        noted,
+        sa.and_(noted.c.companyid == companies.c.companyid, noted.c.token_hash == sa.bindparam("token")),
+        isouter=True,
+    )
+    .where(companies.c.companyid == sa.bindparam("company"))
+)
+_CHANGE = sa.update(noted).where(
+    noted.c.companyid == sa.bindparam("company"), noted.c.token_hash == sa.bindparam("token")
+)
 
 # An insertion that fails on MySQL leaves a shared lock, and two calls that hold one wait for each other for ever.
 _FIRST = {
@@ -46,25 +64,19 @@ class Company:
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
+    def unnoted(self) -> bool:
+        """Whether pulls leave no note: by its setting, or because rows read live have no change numbers."""
+        return self.settings.sync_mode == UNNOTED or self.never_synced
+
+    @property
     def never_synced(self) -> bool:
-        return not (self.synced_through or self.change_number)
+        """Whether no sync ended since it exists, or since it was cleared: then it has no rows."""
+        return not self.synced_through
 
 
 def company(connection: sa.Connection, companyid: int, token_hash: str) -> Company | None:
     """The company of that number; None if there is none."""
-    own = sa.and_(noted.c.companyid == companies.c.companyid, noted.c.token_hash == token_hash)
-    query = (
-        sa.select(
-            companies,
-            company_settings.c.setting_name,
-            company_settings.c.setting_value,
-            *(column.label(f"noted_{column.name}") for column in _STATUS),
-        )
-        .join_from(companies, company_settings, company_settings.c.companyid == companies.c.companyid, isouter=True)
-        .join(noted, own, isouter=True)
-        .where(companies.c.companyid == companyid)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_COMPANY, {"company": companyid, "token": token_hash}).all()
     if not rows:
         return None
     row = rows[0]
@@ -131,7 +143,7 @@ def note_page(
             values["last_sync_status"] = "started"
     if pull.ended and moves:
         values |= _has(found, pull.through, pull.offset, now)
-    _write(connection, found.companyid, token_hash, values)
+    _write(connection, found, token_hash, values)
 
 
 def note_all(
@@ -140,12 +152,12 @@ def note_all(
     """Notes that a token has all of a pull whose pages were not noted one by one."""
     values = _has(found, pull.through, pull.offset, now)
     values |= {"sync_mode": pull.mode, "sync_window_hours": found.settings.sync_window_hours}
-    _write(connection, found.companyid, token_hash, values | {"content_mark": content_mark})
+    _write(connection, found, token_hash, values | {"content_mark": content_mark})
 
 
-def note_failure(connection: sa.Connection, companyid: int, token_hash: str, error: str) -> None:
+def note_failure(connection: sa.Connection, found: Company, token_hash: str, error: str) -> None:
     """Notes that a page could not be given: auto begins anew with everything."""
-    _write(connection, companyid, token_hash, {"last_sync_status": "failed", "last_sync_error": error})
+    _write(connection, found, token_hash, {"last_sync_status": "failed", "last_sync_error": error})
 
 
 def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]:
@@ -159,10 +171,12 @@ def _has(found: Company, through: int, records: int, now: int) -> dict[str, Any]
     }
 
 
-def _write(connection: sa.Connection, companyid: int, token_hash: str, values: dict[str, Any]) -> None:
+def _write(connection: sa.Connection, found: Company, token_hash: str, values: dict[str, Any]) -> None:
     values = values | {"updated_at": utc_now()}
-    change = sa.update(noted).where(noted.c.companyid == companyid, noted.c.token_hash == token_hash).values(values)
-    if not connection.execute(change).rowcount:
-        first = {"companyid": companyid, "token_hash": token_hash, "last_sync_status": "success"}
+    of_token = {"company": found.companyid, "token": token_hash}
+    known = bool(found.status.outcome)
+    # A note that is gone by now went with the company's rows: the next pull has to begin anew.
+    if not connection.execute(_CHANGE, {**values, **of_token}).rowcount and not known:
+        first = {"companyid": found.companyid, "token_hash": token_hash, "last_sync_status": "success"}
         connection.execute(_FIRST[connection.dialect.name], first)
-        connection.execute(change)
+        connection.execute(_CHANGE, {**values, **of_token})

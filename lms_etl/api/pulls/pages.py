@@ -1,6 +1,6 @@
 """One page of a pull, in the documented order: token, quota, company, log; then the cache, then the rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 
-from lms_etl import clock
+from lms_etl import clock, databases
 from lms_etl.api import daily_quotas
 from lms_etl.api.auth import Bearer
 from lms_etl.api.cache import Kept
@@ -16,12 +16,14 @@ from lms_etl.api.calls import Call
 from lms_etl.api.errors import ApiError
 from lms_etl.api.pulls import noted, rows
 from lms_etl.api.pulls.cursor import OWNER, Cursor
+from lms_etl.api.pulls.live import Live, live_page
 from lms_etl.api.pulls.noted import Company
-from lms_etl.api.pulls.rules import UNNOTED, Key, Place, Pull, Status, begun, given, mode_of, place
+from lms_etl.api.pulls.rules import Key, Place, Pull, Status, begun, given, mode_of, place
 from lms_etl.api.reading.cursors import digest_of
+from lms_etl.api.reading.rows import glance_of
 from lms_etl.databases import DatabaseProblem
 from lms_etl.warehouse.tables import companies
-from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 ATTEMPTS = 3
 """Of a transaction that the database ends because two waited for each other."""
@@ -54,13 +56,18 @@ class Pages:
     def __init__(self, warehouse: Warehouse, cache: Any) -> None:
         self.warehouse, self.cache = warehouse, cache
         self.zone = warehouse.settings.zone
+        self.live: Live | None = None
+        """Gives the rows of a company that was never synced; without it such a company is `not_synced`."""
 
     def found(self, bearer: Bearer, companyid: int | None, call: Call) -> Company:
         """The company that a call of a bearer is about. Raises ApiError."""
-        call.userid, call.username = bearer.number, bearer.scope.username
         with self.warehouse.reading() as connection:
-            number = company_of(connection, bearer, companyid)
-            found = noted.company(connection, number, bearer.token_hash)
+            return self._found(connection, bearer, companyid, call)
+
+    def _found(self, connection: sa.Connection, bearer: Bearer, companyid: int | None, call: Call) -> Company:
+        call.userid, call.username = bearer.number, bearer.scope.username
+        number = company_of(connection, bearer, companyid)
+        found = noted.company(connection, number, bearer.token_hash)
         if found is None:
             raise ApiError("no_company")
         call.companyid, call.shortname = found.companyid, found.shortname
@@ -68,17 +75,19 @@ class Pages:
 
     def opened(self, bearer: Bearer, companyid: int | None, call: Call) -> Opened:
         """Counts the call of a bearer for the company it asks for. Raises ApiError."""
-        found = self.found(bearer, companyid, call)
         moment = clock.now()
-        limit = daily_quotas.limit_of(found.settings, self.warehouse.settings.api_daily_limit)
-        counted = self._written(
-            lambda connection: daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
-        )
+
+        def counting(connection: sa.Connection) -> tuple[Company, daily_quotas.Counted]:
+            found = self._found(connection, bearer, companyid, call)
+            limit = daily_quotas.limit_of(found.settings, self.warehouse.settings.api_daily_limit)
+            return found, daily_quotas.count(connection, found.companyid, limit, moment, self.zone)
+
+        found, counted = self._written(counting)
         if not counted.allowed:
             # The first refusal of a day is logged, and makes the one alert; the others are counted.
             call.silent = counted.refused > 1
             wait = {"Retry-After": str(max(1, counted.reset - int(moment.timestamp())))}
-            told = {"limit": limit, "remaining": 0, "reset": counted.reset}
+            told = {"limit": counted.limit, "remaining": 0, "reset": counted.reset}
             raise ApiError("daily_limit_reached", told, wait | counted.headers)
         if not found.live:
             raise ApiError("no_company", headers=counted.headers)
@@ -95,16 +104,19 @@ class Pages:
     ) -> tuple[Kept, Pull]:
         """A page by its offset, in the pull that the token has under way; offset 0 begins a new one.
 
-        The last page moves the token's watermark, unless that is left to an `explicit` acknowledgement.
+        The last page, one that is not full, moves the token's watermark, unless that is left to an `explicit`
+        acknowledgement.
         """
         found, status = opened.company, opened.company.status
-        unnoted = found.settings.sync_mode == UNNOTED
+        unnoted = found.unnoted
         begins = unnoted or offset == 0 or status.pull is None
         pull = self.new_pull(opened) if begins else status.pull
         assert pull is not None
         at = Place(None, offset) if unnoted else place(pull, offset)
         kept = self.page(opened, pull, at, limit, call) if at else NOTHING
-        after = given(pull, offset, kept.count, Key(*kept.last) if kept.last else None, kept.has_next)
+        # Only a page that is not full tells the client that it was the last.
+        more = kept.has_next or kept.count == limit
+        after = given(pull, offset, kept.count, Key(*kept.last) if kept.last else None, more)
         if at and not unnoted and (begins or after != pull):
             token = opened.bearer.token_hash
             self._written(
@@ -129,8 +141,8 @@ class Pages:
         return kept, replace(cursor, pull=after)
 
     def note_all(self, opened: Opened, pull: Pull, content_mark: str) -> None:
-        """Notes that the token has all of a pull, unless the company notes nothing."""
-        if opened.company.settings.sync_mode == UNNOTED:
+        """Notes that the token has all of a pull, unless nothing is noted."""
+        if opened.company.unnoted:
             return
         found, token = opened.company, opened.bearer.token_hash
         self._written(lambda connection: noted.note_all(connection, found, token, pull, opened.now, content_mark))
@@ -138,9 +150,9 @@ class Pages:
     def new_pull(self, opened: Opened, mode: str | None = None) -> Pull:
         """A pull that begins now, in the mode asked for, else in the one that the company's settings choose."""
         found = opened.company
-        if found.never_synced:
+        if found.never_synced and self.live is None:
             raise ApiError("not_synced", headers={"Retry-After": "600"})
-        status = Status() if found.settings.sync_mode == UNNOTED else found.status
+        status = Status() if found.unnoted else found.status
         chosen = mode_of(found.settings, status, found.content_mark, found.change_number, opened.now)
         if mode == "full":
             chosen = "full"
@@ -164,14 +176,15 @@ class Pages:
 
     def _written(self, work: Callable[[sa.Connection], Written]) -> Written:
         """What a short transaction gives; one that MySQL ends for the sake of another is done again."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 with self.warehouse.writing() as connection:
                     return work(connection)
             except DatabaseProblem as error:
                 if attempt == ATTEMPTS or "deadlock" not in str(error).lower():
                     raise
-        raise AssertionError("unreachable")
+                attempt += 1
 
     def _key(self, opened: Opened, pull: Pull, at: Place, limit: int) -> str:
         """Everything that a page depends on."""
@@ -180,21 +193,26 @@ class Pages:
         # A first pull without a limit of time has the rows of a full one.
         mode = "full" if pull.mode == "first" and since is None else pull.mode
         snapshot = (mode, pull.after, pull.through, since, at, limit)
-        versions = (found.change_number, found.settings_version)
+        versions = (found.change_number, found.settings_version, found.never_synced)
         return digest_of(found.companyid, opened.bearer.token_hash, snapshot, versions, self.zone.key)
 
     def _read(self, opened: Opened, pull: Pull, at: Place, limit: int) -> Kept:
         found = opened.company
+        if found.never_synced and self.live:
+            return self._kept(opened, pull, *live_page(self.live(found.companyid), pull, found.settings, at, limit))
         try:
-            with self.warehouse.reading() as connection:
+            with databases.plain_errors(SETTING, self.warehouse.url), glance_of(self.warehouse) as connection:
                 read, has_next = rows.page(connection, found.companyid, pull, found.settings, at, limit)
         except DatabaseProblem:
             with suppress(DatabaseProblem, sa.exc.SQLAlchemyError), self.warehouse.writing() as connection:
-                noted.note_failure(connection, found.companyid, opened.bearer.token_hash, "The rows could not be read.")
+                noted.note_failure(connection, found, opened.bearer.token_hash, "The rows could not be read.")
             raise
+        return self._kept(opened, pull, read, has_next)
+
+    def _kept(self, opened: Opened, pull: Pull, read: Sequence[Any], has_next: bool) -> Kept:
         last = (read[-1].userid, read[-1].courseid) if read else None
-        body = orjson.dumps(rows.shown(read, found.settings, self.zone, pull.with_tombstones))
-        return Kept(body, len(read), last, has_next)
+        shown = rows.shown(read, opened.company.settings, self.zone, pull.with_tombstones)
+        return Kept(orjson.dumps(shown), len(read), last, has_next)
 
 
 def company_of(connection: sa.Connection, bearer: Bearer, asked: int | None) -> int:

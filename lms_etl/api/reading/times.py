@@ -1,7 +1,7 @@
 """Moments of the warehouse (UTC without an offset) as the text of an answer."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 
 def second(value: datetime) -> str:
@@ -18,6 +18,11 @@ def seconds(values: Sequence[datetime | None]) -> list[str | None]:
 def moment(value: datetime) -> str:
     """`2026-03-23T02:10:05.123456Z`: exact, with its offset."""
     return value.isoformat(timespec="microseconds") + "Z"
+
+
+def unix(seconds: int) -> str | None:
+    """`2026-03-23T02:10:05Z` of unix seconds; None for 0."""
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None
 
 
 def day(value: date | None) -> str | None:

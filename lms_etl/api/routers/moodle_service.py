@@ -12,6 +12,7 @@ from lms_etl.api.calls import logged
 from lms_etl.api.errors import ApiError, api_error_of
 from lms_etl.api.parameters import LARGEST
 from lms_etl.api.pulls.pages import Pages
+from lms_etl.api.reading import times
 from lms_etl.api.request_log import logger
 
 router = APIRouter(tags=["report"])
@@ -82,7 +83,13 @@ def _progress(request: Request, form: dict[str, str]) -> Response:
             limit, offset, explicit = _asked(request, fields)
             pages.require_limit(limit)
             kept, pull = pages.by_offset(opened, limit, offset, call, explicit)
-    headers = {"X-Sync-Mode": pull.mode, "X-Sync-Through": str(pull.through), **opened.quota.headers}
+    headers = {
+        "X-Sync-Mode": pull.mode,
+        "X-Sync-Through": str(pull.through),
+        "X-Complete-Through": times.unix(opened.company.synced_through) or "",
+        "X-As-Of": times.unix(opened.now) or "",
+        **opened.quota.headers,
+    }
     if explicit and pull.ended:
         headers["X-Sync-Ack"] = pages.cursor(opened, pull, explicit).text("ack")
     return Response(kept.body, media_type="application/json", headers=headers)

@@ -3,7 +3,8 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import ValidationError
 
 from lms_etl import clock
 from lms_etl.api import daily_quotas, models, pull_models
@@ -86,13 +87,18 @@ def _envelope(opened: Opened, cursor: Cursor, count: int, total: int | None) -> 
         "next_cursor": None if pull.ended else cursor.text("next"),
         "ack": cursor.text("ack") if pull.ended and cursor.explicit else None,
         "through": pull.through,
-        "complete_through": _moment(opened.company.synced_through),
-        "as_of": _moment(opened.now),
+        "complete_through": times.unix(opened.company.synced_through),
+        "as_of": times.unix(opened.now),
     }
 
 
-def _moment(seconds: int) -> str | None:
-    return times.moment(listed.moment_of(seconds)) if seconds else None
+async def stored(request: Request, _scope: Caller) -> str:
+    """The acknowledgement in the body, which is read after the caller is known."""
+    try:
+        return pull_models.Acknowledgement.model_validate_json(await request.body()).ack
+    except ValidationError:
+        problem = "needed, as the last page gave it, in an object of JSON"
+        raise ApiError("invalid_parameter", [{"parameter": "ack", "problem": problem}]) from None
 
 
 @router.post(
@@ -100,13 +106,14 @@ def _moment(seconds: int) -> str | None:
     summary="Acknowledge a pull: its rows are stored",
     response_model=pull_models.Acknowledged,
     responses=models.refusals(413),
+    openapi_extra=pull_models.ACK_BODY,
 )
-def acknowledge(request: Request, _scope: Caller, body: pull_models.Acknowledgement) -> Any:
+def acknowledge(request: Request, ack: Annotated[str, Depends(stored)]) -> Any:
     """From now on the token's next pull brings what changed after this one. It costs no call of the daily quota."""
     bearer: Bearer = request.state.bearer
     pages: Pages = request.app.state.pages
     with logged(request, "/api/report/course_progress/ack") as call:
-        cursor = cursor_of(body.ack, "ack", bearer.token_hash)
+        cursor = cursor_of(ack, "ack", bearer.token_hash)
         found = pages.found(bearer, cursor.companyid, call)
         quota = daily_quotas.Counted(0, 0, None, True, 0)
         pages.note_all(Opened(bearer, found, quota, int(clock.now().timestamp())), cursor.pull, cursor.content_mark)
