@@ -1,0 +1,9 @@
+-- One row is one user who may have rows in the reporting table: an active member with an enrolment in a course that
+-- the company offers. `members` and `offered` are those of the company.
+select distinct ue.userid
+from offered o
+join {enrol} e on e.courseid = o.courseid
+join {user_enrolments} ue on ue.enrolid = e.id
+join members m on m.userid = ue.userid
+where o.visible = 1
+  and m.active = 1
