@@ -1,7 +1,7 @@
 """Which companies there are, which of them are synced, and in which order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -14,7 +14,11 @@ from lms_etl.warehouse.warehouse import Warehouse
 _SETTINGS = tables.company_settings
 
 
-class UnknownCompany(Exception):
+class ProgressProblem(Exception):
+    """A sync cannot be done as asked; the message is all there is to tell."""
+
+
+class UnknownCompany(ProgressProblem):
     """No company has that id."""
 
 
@@ -113,11 +117,6 @@ def _is_due(subject: Subject, unconfigured: bool) -> bool:
     if not subject.live:
         return subject.synced_through == 0
     return subject.enabled and (subject.configured or unconfigured or subject.company.origin != IOMAD)
-
-
-def after_sync(subject: Subject, through: int) -> Subject:
-    """The company once it is synced."""
-    return replace(subject, synced_through=through, postponed=False)
 
 
 def _change(connection: sa.Connection, companyid: int, **values: object) -> None:

@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lms_etl.databases import DatabaseProblem
 from lms_etl.progress import companies, sync_log
 from lms_etl.progress.companies import Subject
-from lms_etl.progress.sync import SourceDisagrees, Synced, SyncUnderWay, sync_company
+from lms_etl.progress.sync import Synced, SyncUnderWay, sync_company
 from lms_etl.progress.sync_log import CHANGES, Caller
 from lms_etl.sources import moodle_progress
 from lms_etl.sources.moodle import Moodle
@@ -70,8 +69,8 @@ def go_round(
             done = sync_company(warehouse, moodle, companyid, kind, caller, hours_back, WAIT_SECONDS)
         except SyncUnderWay:
             _postpone(warehouse, ended, companyid, kind, caller, BUSY)
-        except (DatabaseProblem, SourceDisagrees) as error:
-            ended.failed[companyid] = str(error)
+        except Exception as error:  # Whatever it is, it must not keep the others from their sync.
+            ended.failed[companyid] = str(error) or type(error).__name__
             tell(f"Company {companyid} failed: {error}")
         else:
             ended.synced.append(done)

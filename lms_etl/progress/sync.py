@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from lms_etl import clock, databases
 from lms_etl.progress import companies, report, sync_log
-from lms_etl.progress.companies import Subject
+from lms_etl.progress.companies import ProgressProblem, Subject
 from lms_etl.progress.staging import Counters, Merge, Stamp, staging
 from lms_etl.progress.sync_log import CHANGES, CLEANUP, CLEAR, FULL, Caller
 from lms_etl.sources.moodle import Moodle
@@ -24,11 +24,11 @@ from lms_etl.warehouse.tables import course_progress
 from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 
-class SyncUnderWay(Exception):
+class SyncUnderWay(ProgressProblem):
     """Another process syncs the company."""
 
 
-class SourceDisagrees(Exception):
+class SourceDisagrees(ProgressProblem):
     """The rows that were loaded are not as many as Moodle has, counted apart from them."""
 
 

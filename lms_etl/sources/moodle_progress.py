@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from lms_etl.databases import DatabaseProblem
 from lms_etl.sources.moodle import Given, Moodle
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _FILES = {IOMAD: ("iomad", "iomad"), CATEGORY: ("site", "categories"), SITE: ("s
 _KIND_OF_SETTING = {"iomad": IOMAD, "categories": CATEGORY, "site": SITE}
 
 
-class NoCompanies(Exception):
+class NoCompanies(DatabaseProblem):
     """IOMAD's tables are asked for and are not there."""
 
 

@@ -100,7 +100,7 @@ where o.visible = 1
 order by o.courseid
 
 -- company_courses_categories.sql
--- One row is one course in or below a top category, hidden ones included. `?` is the category's path and what follows.
+-- One row is one course in or below a top category, hidden ones included; below it are the paths that begin with its own.
 select c.id as courseid, c.fullname, c.visible
 from mdl_course c
 join mdl_course_categories cat on cat.id = c.category

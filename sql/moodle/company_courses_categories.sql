@@ -1,4 +1,4 @@
--- One row is one course in or below a top category, hidden ones included. `:below` is the category's path and what follows.
+-- One row is one course in or below a top category, hidden ones included; below it are the paths that begin with its own.
 select c.id as courseid, c.fullname, c.visible
 from {course} c
 join {course_categories} cat on cat.id = c.category
