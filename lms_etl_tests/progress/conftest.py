@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +21,8 @@ from lms_etl_tests.activity.conftest import DATABASES
 from lms_etl_tests.site import Site
 
 CALLER = Caller("cli")
+Stand = Callable[[str], datetime]
+ENROLLED, NOON, LATELY, ONE = (f"2026-03-22 {time}" for time in ("08:00", "12:00", "12:55", "13:00"))
 
 
 @dataclass
@@ -90,9 +94,19 @@ def make_progress(new_database: Callable[[str], str]) -> Iterator[Callable[..., 
         each.warehouse.close()
 
 
-@pytest.fixture(params=DATABASES, ids=["-to-".join(pair) for pair in DATABASES])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test on each pair of dialects; those of a module with ONE_PAIR_EACH on one pair, the next on another."""
+    if "progress" not in metafunc.fixturenames:
+        return
+    pairs = DATABASES
+    if getattr(metafunc.module, "ONE_PAIR_EACH", False):
+        pairs = [DATABASES[crc32(metafunc.function.__name__.encode()) % len(DATABASES)]]
+    metafunc.parametrize("progress", pairs, ids=["-to-".join(pair) for pair in pairs], indirect=True)
+
+
+@pytest.fixture
 def progress(request: pytest.FixtureRequest, make_progress: Callable[..., Progress]) -> Progress:
-    """Source and warehouse on each pair of dialects."""
+    """Source and warehouse on a pair of dialects."""
     return make_progress(*request.param)
 
 
@@ -100,3 +114,54 @@ def progress(request: pytest.FixtureRequest, make_progress: Callable[..., Progre
 def small(make_progress: Callable[..., Progress]) -> Progress:
     """Source and warehouse in SQLite, for what does not depend on the dialect."""
     return make_progress()
+
+
+@dataclass
+class Acme:
+    """Two companies: ana is in both, ben in the first; both offer algebra (20 tracked modules) and botany."""
+
+    progress: Progress
+    ana: int
+    ben: int
+    algebra: int
+    botany: int
+    modules: list[int]
+    company: int
+    other: int
+
+    def row(self, user: int, course: int, company: int = 0) -> dict[str, Any]:
+        return self.progress.live(company or self.company)[user, course]
+
+    def sync(self, kind: str = "changes", **options: Any) -> tuple[int, int, int]:
+        """Rows created, updated and deleted by a sync of the first company."""
+        counted = self.progress.sync(self.company, kind, **options)
+        return counted.created, counted.updated, counted.deleted
+
+
+def acme_of(progress: Progress) -> Acme:
+    site = progress.site
+    ana = site.user("ana", firstname="Ana", lastname="Núñez")
+    ben = site.user("ben", firstname="Ben", lastname="Berg")
+    algebra, botany = site.course("ALG"), site.course("BOT")
+    modules = [site.module(algebra) for _ in range(20)]
+    for user in (ana, ben):
+        for course in (algebra, botany):
+            site.enrol(user, course, created=ENROLLED)
+    company = site.company("ACME", members=[ana, ben], courses=[algebra, botany])
+    other = site.company("BETA", members=[ana], courses=[algebra, botany])
+    return Acme(progress, ana, ben, algebra, botany, modules, company, other)
+
+
+@pytest.fixture
+def acme(progress: Progress, stand_at: Stand) -> Acme:
+    """The companies at noon, before any sync."""
+    stand_at(NOON)
+    return acme_of(progress)
+
+
+@pytest.fixture
+def synced(acme: Acme, stand_at: Stand) -> Acme:
+    """The companies at one o'clock, synced at noon."""
+    assert acme.sync() == (4, 0, 0)
+    stand_at(ONE)
+    return acme
