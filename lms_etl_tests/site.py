@@ -236,6 +236,11 @@ class Site:
         with self.engine.begin() as connection:
             return connection.execute(self.tables[table].insert().values(columns)).inserted_primary_key[0]
 
+    def insert_many(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Rows of any table, all with the same columns."""
+        if rows:
+            self._run(self.tables[table].insert(), rows)
+
     def value(self, table: str, id: int, column: str) -> Any:  # noqa: A002
         """One value of one row."""
         with self.engine.begin() as connection:

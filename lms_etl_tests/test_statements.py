@@ -28,7 +28,7 @@ LISTS = {
     "numbers": ("student_ids", "teacher_ids", "user_ids", "pair_ids"),
     "words": ("student_archetypes", "teacher_archetypes"),
 }
-GIVEN = ("members", "offered")
+GIVEN = ("members", "offered", "states")
 """Tables that other files select; see `statements.statement`."""
 
 

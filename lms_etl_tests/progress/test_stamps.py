@@ -6,7 +6,7 @@ import pytest
 
 from lms_etl.progress.sync import SourceDisagrees
 from lms_etl.sources import moodle_progress
-from lms_etl_tests.progress.conftest import ENROLLED, NOON, ONE, Acme, Stand
+from lms_etl_tests.progress.conftest import ENROLLED, LATELY, NOON, ONE, Acme, Stand
 
 ONE_PAIR_EACH = True
 
@@ -114,3 +114,12 @@ def test_a_load_that_disagrees_with_the_source_is_not_kept(synced: Acme, monkeyp
     company = synced.progress.company(synced.company)
     assert (company["change_number"], company["synced_through"]) == (1, synced.progress.site.seconds(NOON))
     assert synced.progress.log() == [(synced.company, "full", "success"), (synced.company, "reconcile", "failed")]
+
+
+@pytest.mark.parametrize("others", [0, 400])
+def test_changed_states_are_found_by_a_scan_and_by_the_modules_of_a_small_company(synced: Acme, others: int) -> None:
+    site = synced.progress.site
+    elsewhere = site.course("ELSE")
+    site.insert_many("course_modules", [{"course": elsewhere, "module": 1, "instance": 1}] * others)
+    site.finish(synced.ana, synced.modules[0], at=LATELY)
+    assert synced.sync() == (0, 1, 0)

@@ -32,7 +32,7 @@ order by cc.id
 
 -- changed_pairs.sql
 -- One row is one user and one course of a company of which something changed since a moment, or until now came into
--- or out of the time of an enrolment. `members` and `offered` are those of the company.
+-- or out of the time of an enrolment. `members` and `offered` are those of the company, `states` the changed modules.
 -- Deletions leave nothing here to see; the reconcile finds those.
 select distinct changed.userid, changed.courseid
 from (
@@ -41,11 +41,10 @@ from (
     join offered o on o.courseid = cc.course
     where cc.timecompleted >= %(since)s or cc.timestarted >= %(since)s or cc.timeenrolled >= %(since)s
     union all
-    select cmc.userid, cm.course as courseid
-    from mdl_course_modules_completion cmc
-    join mdl_course_modules cm on cm.id = cmc.coursemoduleid
+    select s.userid, cm.course as courseid
+    from states s
+    join mdl_course_modules cm on cm.id = s.coursemoduleid
     join offered o on o.courseid = cm.course
-    where cmc.timemodified >= %(since)s
     union all
     select ue.userid, e.courseid
     from mdl_user_enrolments ue
@@ -72,6 +71,23 @@ from (
        or exists (select 1 from mdl_course_modules cm where cm.course = c.id and cm.added >= %(since)s)
 ) changed
 join members m on m.userid = changed.userid
+
+-- changed_states.sql
+-- One row is one module and user whose completion changed since a moment, at the whole site. Moodle has no index on that
+-- time, so the table is scanned, once: `distinct` keeps MySQL from looking every row up by its module instead, which took
+-- ten times as long (1.2 s against 0.12 s for 500,000 rows).
+select distinct cmc.userid, cmc.coursemoduleid
+from mdl_course_modules_completion cmc
+where cmc.timemodified >= %(since)s
+
+-- changed_states_of_company.sql
+-- One row is one module and user whose completion changed since a moment, of a company that has few of the site's
+-- modules: these are looked up by module. `offered` are the courses of the company.
+select cmc.userid, cmc.coursemoduleid
+from offered o
+join mdl_course_modules cm on cm.course = o.courseid
+join mdl_course_modules_completion cmc on cmc.coursemoduleid = cm.id
+where cmc.timemodified >= %(since)s
 
 -- companies_categories.sql
 -- One row is one top category, taken as a company.
@@ -242,6 +258,14 @@ from mdl_logstore_standard_log l
 where l.origin is not null
 order by l.id
 limit 1
+
+-- module_share.sql
+-- One row is the number of modules of the site, and how many of them are in courses of a company, which are `offered`.
+select
+    count(*) as modules,
+    count(o.courseid) as own
+from mdl_course_modules cm
+left join offered o on o.courseid = cm.course
 
 -- people.sql
 -- One row is one user of a list, with the names that the reporting table shows.

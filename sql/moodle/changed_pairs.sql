@@ -1,5 +1,5 @@
 -- One row is one user and one course of a company of which something changed since a moment, or until now came into
--- or out of the time of an enrolment. `members` and `offered` are those of the company.
+-- or out of the time of an enrolment. `members` and `offered` are those of the company, `states` the changed modules.
 -- Deletions leave nothing here to see; the reconcile finds those.
 select distinct changed.userid, changed.courseid
 from (
@@ -8,11 +8,10 @@ from (
     join offered o on o.courseid = cc.course
     where cc.timecompleted >= :since or cc.timestarted >= :since or cc.timeenrolled >= :since
     union all
-    select cmc.userid, cm.course as courseid
-    from {course_modules_completion} cmc
-    join {course_modules} cm on cm.id = cmc.coursemoduleid
+    select s.userid, cm.course as courseid
+    from states s
+    join {course_modules} cm on cm.id = s.coursemoduleid
     join offered o on o.courseid = cm.course
-    where cmc.timemodified >= :since
     union all
     select ue.userid, e.courseid
     from {user_enrolments} ue
