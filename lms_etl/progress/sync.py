@@ -113,28 +113,29 @@ def take_changes(sync: Sync, reader: CompanyReader, hours_back: int | None) -> N
 
 def take_everything(sync: Sync, reader: CompanyReader) -> None:
     """Compares every row with the source: what left no trace of a change (deletions, moves) becomes a tombstone."""
-    gone = not sync.subject.live
-    courses = {} if gone else reader.courses()
-    users = reader.enrolled_users()[:0] if gone else reader.enrolled_users()
-    for first, last, portion in reader.portions(users):
+    sync.of_company |= {"synced_through": sync.started, "reconciled_through": sync.started}
+    if not sync.subject.live:  # Its tables may be gone as well.
+        sync.pairs = 0
+        with sync.writing():
+            sync.merge.counters.deleted += sync.merge.bury()
+        return
+    courses = reader.courses()
+    for first, last, portion in reader.portions(reader.enrolled_users()):
         with sync.writing():
             sync.merge.take_range(first, last, sync.rows(portion, courses))
-    sync.pairs = 0 if gone else reader.enrolled_pairs()
+    sync.pairs = reader.enrolled_pairs()
     live = sa.select(sa.func.count()).where(sync.merge.of_company, sync.merge.live)
     with sync.writing():
         loaded = sync.connection.execute(live).scalar_one()
     if loaded != sync.pairs:
         what = f"Moodle has {sync.pairs} rows, {loaded} would be live"
         raise SourceDisagrees(f"Company {sync.subject.companyid}: {what}. Nothing was loaded.")
-    # One that is gone has nothing more to sync.
-    through = sync.started if not gone else max(sync.started, 1)
-    sync.of_company |= {"synced_through": through, "reconciled_through": sync.started}
 
 
 def bury_strangers(sync: Sync, reader: CompanyReader) -> None:
     """Makes tombstones of the rows whose user is no active member of the company any more."""
     stored = sa.select(course_progress.c.userid).where(sync.merge.of_company, sync.merge.live).distinct()
-    members = set(reader.members().tolist()) if sync.subject.live else set()
+    members = reader.members() if sync.subject.live else set()
     with sync.writing():
         strangers = [user for user in sync.connection.execute(stored).scalars() if user not in members]
         for start in range(0, len(strangers), 1000):

@@ -2,7 +2,7 @@
 
 A company is one of IOMAD's, a top category, or the whole site. The statements are the same for all three: they name
 `members` and `offered`, which a file for each kind of company selects. The number of statements does not grow with the
-rows, but with portions of USERS_A_STATEMENT users, so that memory does not grow with the company.
+rows, but with portions of some thousand users, so that memory does not grow with the company.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,13 @@ from lms_etl.databases import DatabaseProblem
 from lms_etl.sources.moodle import Given, Moodle
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 USERS_A_STATEMENT = 5_000
 """Users, or changed pairs, of one statement. Each is a parameter, of which SQLite takes 32,766."""
+
+ROWS_A_STATEMENT = 50_000
+"""Rows of one statement, unless one user has more. They are in memory at once, about 1 KB each."""
 
 IOMAD_TABLES = ("company", "company_users", "company_course")
 IOMAD, CATEGORY, SITE = "iomad", "category", "site"
@@ -124,13 +126,13 @@ class CompanyReader:
         """Full names of the visible courses by id."""
         return {int(row[0]): row[1] for row in self._rows("company_courses")}
 
-    def members(self) -> "np.ndarray[Any, Any]":
-        """Ids of the active members, in order; int64."""
-        return self._ids("company_members", "userid")
+    def members(self) -> set[int]:
+        """Ids of the active members."""
+        return set(self._rows("company_members").scalars())
 
-    def enrolled_users(self) -> "np.ndarray[Any, Any]":
-        """Ids of the active members with any enrolment in a visible course, in order; int64."""
-        return self._ids("enrolled_users", "userid")
+    def enrolled_users(self) -> "pd.DataFrame":
+        """userid and enrolments (in visible courses of the company) of the active members that have any, in order."""
+        return self._integers("enrolled_users", ("userid", "enrolments"), {})
 
     def enrolled_pairs(self) -> int:
         """How many rows the company must have, counted apart from them."""
@@ -148,16 +150,16 @@ class CompanyReader:
         modules, own = self._rows("module_share").one()
         return "changed_states" if own > _SCANNED_FROM * modules else "changed_states_of_company"
 
-    def portions(self, users: "np.ndarray[Any, Any]") -> Iterator[tuple[int, int, Portion]]:
-        """Portions of the users (ids, in order), each with the first and the last id that it answers for.
+    def portions(self, users: "pd.DataFrame") -> Iterator[tuple[int, int, Portion]]:
+        """Portions of the users (as `enrolled_users` has them), each with the first and last id that it answers for.
 
         Together these ranges hold every id there can be, so that a stored row of anybody falls into one.
         """
+        ids = users["userid"].tolist()
         first = 0
-        for start in range(0, max(len(users), 1), USERS_A_STATEMENT):
-            part = users[start : start + USERS_A_STATEMENT]
-            last = int(part[-1]) if start + USERS_A_STATEMENT < len(users) else 2**62
-            yield first, last, self._portion(part.tolist())
+        for start, end in parts(users["enrolments"].tolist()):
+            last = ids[end - 1] if end < len(ids) else 2**62
+            yield first, last, self._portion(ids[start:end])
             first = last + 1
 
     def portions_of_pairs(self, pairs: "pd.DataFrame") -> Iterator[tuple["pd.DataFrame", Portion]]:
@@ -175,12 +177,22 @@ class CompanyReader:
         found = self.moodle.rows(self.connection, "people", named)
         return Portion(facts, {row[0]: (row[1] or "", row[2] or "", row[3] or "") for row in found})
 
-    def _ids(self, name: str, column: str) -> "np.ndarray[Any, Any]":
-        ids: np.ndarray[Any, Any] = self._integers(name, (column,), {})[column].to_numpy()
-        return ids
-
     def _integers(self, name: str, columns: tuple[str, ...], more: dict[str, Any]) -> "pd.DataFrame":
         return self.moodle.integers(self.connection, name, columns, self.parameters | more, self.given)
 
     def _rows(self, name: str) -> "sa.CursorResult[*tuple[Any, ...]]":
         return self.moodle.rows(self.connection, name, self.parameters, given=self.given)
+
+
+def parts(enrolments: list[int]) -> Iterator[tuple[int, int]]:
+    """Users by their places, from and up to, in parts of USERS_A_STATEMENT and about ROWS_A_STATEMENT at most.
+
+    Nobody is one part without users: it answers for rows that are stored.
+    """
+    start = rows = 0
+    for place, more in enumerate(enrolments):
+        if place > start and (rows + more > ROWS_A_STATEMENT or place - start == USERS_A_STATEMENT):
+            yield start, place
+            start, rows = place, 0
+        rows += more
+    yield start, len(enrolments)

@@ -150,6 +150,38 @@ def test_the_whole_site_is_one_company_where_iomad_is_not(make_progress: Callabl
         moodle_progress.companies(asked)
 
 
+def test_companies_of_another_kind_are_compared_from_the_start_and_those_of_the_old_one_buried(three: Progress) -> None:
+    """Company 1 of IOMAD becomes the whole site, which has the number 1 as well."""
+    go(three)
+    three.moodle = three.site.moodle(
+        companies="site", warehouse_database_url=three.moodle.settings.warehouse_database_url
+    )
+    for table in moodle_progress.IOMAD_TABLES:
+        three.site.tables[table].drop(three.site.engine)
+    ended = go(three)
+    assert [(each.companyid, each.kind) for each in ended.synced] == [(1, "full"), (2, "full"), (3, "full")]
+    assert [len(three.live(number)) for number in (1, 2, 3)] == [3, 0, 0]
+    assert [each.companyid for each in go(three).synced] == [1]
+
+
+@pytest.mark.parametrize(
+    ("enrolments", "expected"),
+    [
+        ([], [(0, 0)]),
+        ([1], [(0, 1)]),
+        ([1, 1, 1, 1], [(0, 3), (3, 4)]),
+        ([6, 5, 9, 1], [(0, 1), (1, 2), (2, 4)]),
+        ([4, 20, 1], [(0, 1), (1, 2), (2, 3)]),
+    ],
+)
+def test_a_portion_has_so_many_users_and_rows_at_most(
+    enrolments: list[int], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moodle_progress, "USERS_A_STATEMENT", 3)
+    monkeypatch.setattr(moodle_progress, "ROWS_A_STATEMENT", 10)
+    assert list(moodle_progress.parts(enrolments)) == expected
+
+
 def test_the_number_of_statements_does_not_grow_with_the_rows(make_progress: Callable[..., Progress]) -> None:
     import sqlalchemy as sa
 

@@ -218,15 +218,16 @@ from (
 ) enrolled
 
 -- enrolled_users.sql
--- One row is one user who may have rows in the reporting table: an active member with an enrolment in a course that
--- the company offers. `members` and `offered` are those of the company.
-select distinct ue.userid
+-- One row is one user who may have rows in the reporting table, with the most they can be: an active member with
+-- enrolments in courses that the company offers. `members` and `offered` are those of the company.
+select ue.userid, count(*) as enrolments
 from offered o
 join mdl_enrol e on e.courseid = o.courseid
 join mdl_user_enrolments ue on ue.enrolid = e.id
 join members m on m.userid = ue.userid
 where o.visible = 1
   and m.active = 1
+group by ue.userid
 
 -- late_rows.sql
 -- One row is a quarter of an hour of a closed day, restored rows apart from the others: how many log rows of it are among
