@@ -72,31 +72,35 @@ def refresh(warehouse: Warehouse, found: list[Company]) -> dict[str, int]:
 
 def subjects(connection: sa.Connection) -> list[Subject]:
     """All companies, by id."""
-    table, setting = tables.companies.c, _SETTINGS.c
-    configured = set(connection.execute(sa.select(setting.companyid).distinct()).scalars())
-    off = sa.select(setting.companyid).where(setting.setting_name == "enabled", setting.setting_value == 0)
-    disabled = set(connection.execute(off).scalars())
-    postponed = sync_log.last_was_postponed(connection)
+    return _subjects(connection, sa.true(), sync_log.last_was_postponed(connection))
+
+
+def subject(connection: sa.Connection, companyid: int) -> Subject:
+    """One company. Raises UnknownCompany."""
+    for each in _subjects(connection, tables.companies.c.companyid == companyid, set()):
+        return each
+    raise UnknownCompany(f"There is no company {companyid}. `lms-etl progress status` lists them.")
+
+
+def _subjects(connection: sa.Connection, which: sa.ColumnElement[bool], postponed: set[int]) -> list[Subject]:
+    """The companies, whether they have a setting, and whether one switches them off."""
+    company, setting = tables.companies.c, _SETTINGS.c
+    of_it = setting.companyid == company.companyid
+    configured = sa.exists().where(of_it)
+    off = sa.exists().where(of_it, setting.setting_name == "enabled", setting.setting_value == 0)
+    query = sa.select(tables.companies, configured.label("configured"), off.label("off")).where(which)
     return [
         Subject(
             Company(row.companyid, row.shortname, row.name, row.origin),
             bool(row.live),
             row.synced_through,
             row.change_number,
-            row.companyid in configured,
-            row.companyid not in disabled,
+            bool(row.configured),
+            not row.off,
             row.companyid in postponed,
         )
-        for row in connection.execute(sa.select(tables.companies).order_by(table.companyid))
+        for row in connection.execute(query.order_by(company.companyid))
     ]
-
-
-def subject(connection: sa.Connection, companyid: int) -> Subject:
-    """One company. Raises UnknownCompany."""
-    for each in subjects(connection):
-        if each.companyid == companyid:
-            return each
-    raise UnknownCompany(f"There is no company {companyid}. `lms-etl progress status` lists them.")
 
 
 def due(found: Iterable[Subject], settings: Settings) -> list[Subject]:

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lms_etl.progress import companies, sync_log
 from lms_etl.progress.companies import Subject
 from lms_etl.progress.sync import Synced, SyncUnderWay, sync_company
-from lms_etl.progress.sync_log import CHANGES, Caller
+from lms_etl.progress.sync_log import CHANGES, RECONCILE, Caller
 from lms_etl.sources import moodle_progress
 from lms_etl.sources.moodle import Moodle
+from lms_etl.warehouse import registry
 from lms_etl.warehouse.warehouse import Warehouse
 
 RESERVE_SECONDS = 30
@@ -79,7 +81,17 @@ def go_round(
                 f"Company {companyid}: {counted.read} rows read, {counted.created} created, {counted.updated} updated, "
                 f"{counted.deleted} deleted"
             )
+    if kind == RECONCILE:
+        _forget_old_syncs(warehouse)
     return ended
+
+
+def _forget_old_syncs(warehouse: Warehouse) -> None:
+    """Deletes the rows of syncs older than ETL_RUN_RETENTION_DAYS."""
+    days = warehouse.settings.run_retention_days
+    if days:
+        with warehouse.writing() as connection:
+            sync_log.forget(connection, registry.utc_now() - timedelta(days=days))
 
 
 def _postpone(warehouse: Warehouse, ended: Round, companyid: int, kind: str, caller: Caller, why: str) -> None:

@@ -1,7 +1,7 @@
 """The rows of progress_syncs: one for each company and sync, whatever became of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -10,6 +10,7 @@ from lms_etl.warehouse import registry
 from lms_etl.warehouse.tables import progress_syncs as syncs
 
 RUNNING, SUCCESS, FAILED, POSTPONED = "running", "success", "failed", "postponed"
+LOOKED_BACK_DAYS = 7
 CHANGES, FULL, RECONCILE, CLEANUP, CLEAR = "changes", "full", "reconcile", "cleanup", "clear"
 
 
@@ -63,10 +64,18 @@ def postpone(connection: sa.Connection, companyid: int, kind: str, caller: Calle
 
 
 def last_was_postponed(connection: sa.Connection) -> set[int]:
-    """Ids of the companies whose newest sync was postponed."""
-    newest = sa.select(sa.func.max(syncs.c.id)).group_by(syncs.c.companyid)
+    """Ids of the companies whose newest sync of the last days was postponed."""
+    lately = registry.utc_now() - timedelta(days=LOOKED_BACK_DAYS)
+    newest = sa.select(sa.func.max(syncs.c.id)).where(syncs.c.started_at >= lately).group_by(syncs.c.companyid)
     found = sa.select(syncs.c.companyid).where(syncs.c.id.in_(newest), syncs.c.status == POSTPONED)
     return set(connection.execute(found).scalars())
+
+
+def forget(connection: sa.Connection, before: datetime) -> int:
+    """Deletes the rows of syncs that ended before a moment (UTC), but for each company's newest; returns how many."""
+    newest = list(connection.scalars(sa.select(sa.func.max(syncs.c.id)).group_by(syncs.c.companyid)))
+    old = sa.delete(syncs).where(syncs.c.completed_at < before, syncs.c.id.not_in(newest))
+    return connection.execute(old).rowcount
 
 
 def _add(connection: sa.Connection, companyid: int, caller: Caller, row: dict[str, object]) -> int:

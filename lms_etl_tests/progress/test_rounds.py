@@ -114,6 +114,16 @@ def test_a_company_that_fails_keeps_its_watermark_and_the_others_are_synced(
     assert (2, "changes", "failed") in three.log()
 
 
+def test_old_rows_of_syncs_go_at_night_and_each_company_keeps_its_newest(three: Progress, stand_at: Stand) -> None:
+    go(three)
+    stand_at("2026-03-23 12:00")
+    go(three)
+    stand_at("2027-06-01 03:30")
+    subjects = rounds.chosen(three.warehouse, three.moodle, [1, 2], "reconcile")
+    rounds.go_round(three.warehouse, three.moodle, subjects, "reconcile", CALLER)
+    assert three.log() == [(3, "changes", "success"), (1, "reconcile", "success"), (2, "reconcile", "success")]
+
+
 def test_a_company_without_settings_is_not_synced_until_it_is_named(three: Progress) -> None:
     bare = three.site.company("BARE")
     assert [each.companyid for each in go(three).synced] == [1, 2, 3]
