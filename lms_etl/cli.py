@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from lms_etl.alerts.commands import app as alerts
 from lms_etl.api import commands, company_commands
+from lms_etl.progress.commands import app as progress
 
 if TYPE_CHECKING:
     from lms_etl.settings import Settings
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(alerts, name="alerts")
+app.add_typer(progress, name="progress")
 app.add_typer(commands.token_app, name="token")
 app.add_typer(commands.user_app, name="user")
 app.add_typer(company_commands.company_app, name="company")
@@ -69,6 +71,7 @@ def main() -> None:
         from lms_etl.activity.request_commands import UnclearRun
         from lms_etl.api.users import UserProblem
         from lms_etl.databases import DatabaseProblem
+        from lms_etl.progress.companies import ProgressProblem
         from lms_etl.warehouse.bi_role import RoleProblem
         from lms_etl.warehouse.company_settings import CompanyProblem
         from lms_etl.warehouse.locks import AlreadyRunningError
@@ -83,6 +86,7 @@ def main() -> None:
             | UserProblem
             | RoleProblem
             | CompanyProblem
+            | ProgressProblem
         )
         if not isinstance(error, told):
             raise

@@ -6,11 +6,21 @@ from lms_etl import retention
 from lms_etl.activity import assets, automation, checks, late_sensor, requests, sync_checks, window_sensor
 from lms_etl.activity.umbrellas import warehouse_of_run
 from lms_etl.alerts.sensors import alert_sensor
+from lms_etl.progress import assets as progress_assets
+from lms_etl.progress import automation as progress_automation
+from lms_etl.progress import checks as progress_checks
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 
 defs = dg.Definitions(
-    assets=[assets.courses, assets.activity_counts, assets.user_counts, assets.user_activity],
+    assets=[
+        assets.courses,
+        assets.activity_counts,
+        assets.user_counts,
+        assets.user_activity,
+        progress_assets.companies,
+        progress_assets.course_progress,
+    ],
     asset_checks=[
         checks.source_and_warehouse_agree,
         checks.total_is_the_sum_of_its_parts,
@@ -19,12 +29,16 @@ defs = dg.Definitions(
         checks.volume_is_as_on_the_same_weekday,
         *checks.one_row_checks,
         *sync_checks.user_activity_syncs,
+        progress_checks.source_and_warehouse_agree,
+        progress_checks.each_user_stands_once_in_a_course,
+        progress_checks.percentages_are_possible,
     ],
-    jobs=[*automation.jobs, retention.retention_job],
+    jobs=[*automation.jobs, *progress_automation.jobs, retention.retention_job],
     schedules=[
         automation.user_activity_schedule,
         automation.hourly_checks_schedule,
         retention.retention_schedule,
+        *progress_automation.schedules,
     ],
     sensors=[requests.request_sensor, window_sensor.window_sensor, late_sensor.late_rows_sensor, alert_sensor],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},

@@ -137,6 +137,32 @@ def run_days(
     return outcome
 
 
+def run_job(settings: Settings, job: str, trigger: str, configured: dict[str, dict[str, Any]]) -> Outcome:
+    """Runs a job that is about no days and returns how it ended; `configured` are the settings of its assets by name.
+
+    Raises DatabaseProblem if the warehouse is not ready.
+    """
+    _require_ready(settings)
+    home = dagster_home(settings)
+    import dagster as dg
+
+    from lms_etl.definitions import defs
+    from lms_etl.liveness import PROCESS_TAG, this_process
+    from lms_etl.run_tags import TRIGGER_TAG
+
+    with dg.DagsterInstance.get() as instance, this_process(home) as process:
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "ops": {name: {"config": config} for name, config in configured.items()},
+                "loggers": {"console": {"config": {"log_level": _console_level(settings)}}},
+            },
+            tags={TRIGGER_TAG: trigger, PROCESS_TAG: process},
+        )
+    return Outcome(result.run_id, *_complaints(result))
+
+
 @contextmanager
 def _held_row(
     settings: Settings, job: str, first: date, last: date, caller: "Caller"

@@ -235,6 +235,43 @@ class Settings(BaseSettings):
     ui_url: str = variable(
         "LMS_ETL_UI_URL", "", "Address of the Dagster UI for links in messages, such as https://etl.example.org."
     )
+    companies: Literal["auto", "iomad", "categories", "site"] = variable(
+        "LMS_ETL_COMPANIES",
+        "auto",
+        "Whose rows readers of course progress may see: IOMAD's companies, top categories, or the whole site as one; "
+        "auto: IOMAD's where its tables exist, else the whole site.",
+    )
+    progress_unconfigured: bool = variable(
+        "LMS_ETL_PROGRESS_UNCONFIGURED",
+        False,
+        "Sync also companies of IOMAD that have no setting of their own yet; top categories and the site always are.",
+    )
+    progress_parity: bool = variable(
+        "LMS_ETL_PROGRESS_PARITY",
+        False,
+        "Percentage, status and times of course progress by the rules of the plugin that this replaces.",
+    )
+    progress_hidden_modules: bool = variable(
+        "LMS_ETL_PROGRESS_HIDDEN_MODULES", False, "Hidden modules count for the percentage, too."
+    )
+    progress_failed_modules: bool = variable(
+        "LMS_ETL_PROGRESS_FAILED_MODULES", False, "A module completed with a failing grade counts as done."
+    )
+    progress_overlap: int = variable(
+        "LMS_ETL_PROGRESS_OVERLAP",
+        600,
+        "Seconds before the last sync from which changes are read again: Moodle commits later than it takes the time.",
+        ge=0,
+        le=86_400,
+    )
+    progress_seconds: int = variable(
+        "LMS_ETL_PROGRESS_SECONDS",
+        300,
+        "Seconds of an hourly sync; 30 before their end no other company is begun: those left come first next time.",
+        ge=60,
+        le=3600,
+    )
+
     api_rate_limit: str = variable(
         "API_RATE_LIMIT", "600/minute", "Requests that one user of the API may make, as `number/period`."
     )

@@ -36,11 +36,13 @@ def statement(
     numbers: tuple[str, ...] = (),
     words: tuple[str, ...] = (),
     packed: tuple[str, ...] = (),
+    given: tuple[tuple[str, str], ...] = (),
 ) -> sa.TextClause:
     """`sql/<name>.sql` ready to execute; parameters named in `numbers` or `words` take a list of them (`in :ids`).
 
     With `packed`, names of columns that are whole numbers, a row comes as one text, `7 0 3 12`: PyMySQL takes as long
     for each value as for a short text, which made it a fifth of a backfill.
+    `given` are tables that the statement names and other files select: `(("members", "moodle/company_members_site"),)`.
     """
     # Typed, because an empty list has to tell PostgreSQL what it is a list of.
     types: list[tuple[str, sa.types.TypeEngine[Any]]] = [(each, sa.BigInteger()) for each in numbers]
@@ -48,4 +50,7 @@ def statement(
     written = text(name, prefix)
     if packed:
         written = f"select concat_ws(' ', {', '.join(packed)}) as packed from (\n{written}) unpacked"
+    if given:
+        selected = ",\n".join(f"{table} as (\n{text(file, prefix)})" for table, file in given)
+        written = f"with {selected}\n{written}"
     return sa.text(written).bindparams(*(sa.bindparam(each, expanding=True, type_=kind) for each, kind in types))

@@ -11,6 +11,7 @@ site.view(algebra, "mod_page", at="2026-03-22 10:00", by=ana, times=3)
 Like every Moodle it has its front page (course 1), a guest (user 1), an administrator (user 2) and the stock roles.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -123,12 +124,15 @@ class Site:
         method: str = "manual",
         method_status: int = 0,
         assigned: When = 0,
+        created: When = 0,
     ) -> None:
         """Enrols by a method of the course (made when missing) and assigns the role; status 1 is suspended."""
         self.assign_role(user, role, COURSE, course, assigned=assigned)
         enrol = self._found("enrol", enrol=method, courseid=course, status=method_status)
         times = {"timestart": self.seconds(timestart), "timeend": self.seconds(timeend)}
-        self.insert("user_enrolments", enrolid=enrol, userid=user, status=status, **times)
+        moment = self.seconds(created)
+        made = {"timecreated": moment, "timemodified": moment}
+        self.insert("user_enrolments", enrolid=enrol, userid=user, status=status, **times, **made)
 
     def assign_role(self, user: int, role: int, level: int, instance: int, *, assigned: When = 0, by: str = "") -> None:
         """Assigns a role at any context level, without an enrolment; `by` names the plugin that did (enrol_cohort)."""
@@ -188,6 +192,41 @@ class Site:
         rows = rows if course is None else rows.where(log.c.courseid == course)
         self._run(rows if before is None else rows.where(log.c.timecreated < self.seconds(before)))
 
+    def module(self, course: int, *, completion: int = 1, **columns: Any) -> int:
+        """A visible module of the course whose completion is tracked; 0 is one without, 2 an automatic one."""
+        return self.insert("course_modules", course=course, module=1, instance=1, completion=completion, **columns)
+
+    def finish(self, user: int, module: int, state: int = 1, *, at: When = "2026-03-22 10:00") -> None:
+        """Records the state of a module: 0 incomplete, 1 complete, 2 passed, 3 failed."""
+        recorded = {"completionstate": state, "timemodified": self.seconds(at)}
+        self._record("course_modules_completion", {"userid": user, "coursemoduleid": module}, recorded)
+
+    def complete(self, user: int, course: int, *, at: When | None = "2026-03-22 10:00", started: When = 0) -> None:
+        """Completes the course at a time, or with None only records that the user began it."""
+        recorded = {"timecompleted": None if at is None else self.seconds(at), "timestarted": self.seconds(started)}
+        self._record("course_completions", {"userid": user, "course": course}, recorded)
+
+    def company(self, shortname: str, *, members: Iterable[int] = (), courses: Iterable[int] = ()) -> int:
+        """A company of IOMAD with these users and courses; the first one makes IOMAD's tables."""
+        if "company" not in self.tables:
+            self._add_iomad()
+        made = self.insert("company", shortname=shortname, name=f"Company {shortname}")
+        for user in members:
+            self.insert("company_users", companyid=made, userid=user)
+        for course in courses:
+            self.insert("company_course", companyid=made, courseid=course)
+        return made
+
+    def remove(self, table: str, **columns: Any) -> None:
+        """Deletes the rows with these values."""
+        self._run(self.tables[table].delete().filter_by(**columns))
+
+    def unenrol(self, user: int, course: int) -> None:
+        """Takes every enrolment in the course from the user."""
+        enrol, enrolments = self.tables["enrol"], self.tables["user_enrolments"]
+        methods = sa.select(enrol.c.id).where(enrol.c.courseid == course)
+        self._run(enrolments.delete().where(enrolments.c.userid == user, enrolments.c.enrolid.in_(methods)))
+
     def change(self, table: str, id: int, **columns: Any) -> None:  # noqa: A002
         """Sets columns of one row: `site.change("user", ana, suspended=1)`."""
         self._run(self.tables[table].update().where(self.tables[table].c.id == id).values(columns))
@@ -196,6 +235,11 @@ class Site:
         """A row of any table; returns its id."""
         with self.engine.begin() as connection:
             return connection.execute(self.tables[table].insert().values(columns)).inserted_primary_key[0]
+
+    def insert_many(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Rows of any table, all with the same columns."""
+        if rows:
+            self._run(self.tables[table].insert(), rows)
 
     def value(self, table: str, id: int, column: str) -> Any:  # noqa: A002
         """One value of one row."""
@@ -207,6 +251,29 @@ class Site:
         return (
             when if isinstance(when, int) else int(datetime.fromisoformat(when).replace(tzinfo=self.zone).timestamp())
         )
+
+    def _record(self, table: str, key: dict[str, int], values: dict[str, Any]) -> None:
+        """Sets the values of the row with that key, made when there is none."""
+        rows = self.tables[table]
+        with self.engine.begin() as connection:
+            if not connection.execute(rows.update().filter_by(**key).values(values)).rowcount:
+                connection.execute(rows.insert().values({**key, **values}))
+
+    def _add_iomad(self) -> None:
+        """The three tables of IOMAD that say who belongs to which company, with the columns that matter."""
+        metadata = sa.MetaData()
+        number = {"nullable": False, "server_default": "0"}
+        columns = {
+            "company": [sa.Column("name", sa.String(50)), sa.Column("shortname", sa.String(25))],
+            "company_users": [
+                sa.Column(name, sa.BigInteger, **number) for name in ("companyid", "userid", "managertype", "suspended")
+            ],
+            "company_course": [sa.Column(name, sa.BigInteger, **number) for name in ("companyid", "courseid")],
+        }
+        for name, more in columns.items():
+            identity = sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+            self.tables[name] = sa.Table(self.prefix + name, metadata, identity, *more)
+        metadata.create_all(self.engine)
 
     def _found(self, table: str, **columns: Any) -> int:
         """The id of the first row with these values, made when there is none."""

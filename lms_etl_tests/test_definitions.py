@@ -19,7 +19,10 @@ ASSETS = {
     "activity_counts": tables.activity_counts,
     "user_counts": tables.user_counts,
     "user_activity": tables.user_activity,
+    "companies": tables.companies,
+    "course_progress": tables.course_progress,
 }
+PROGRESS = ("companies", "course_progress")
 
 
 def test_the_code_location_loads_and_holds_these_assets() -> None:
@@ -36,11 +39,9 @@ def test_the_report_depends_on_courses_and_both_counts() -> None:
 @pytest.mark.parametrize("name", ASSETS)
 def test_every_asset_tells_group_owner_kinds_table_and_each_column(name: str) -> None:
     node = defs.resolve_asset_graph().get(dg.AssetKey(name))
-    assert (node.group_name, list(node.owners), node.kinds) == (
-        "activity",
-        ["team:data-engineering"],
-        {"sql", "pandas"},
-    )
+    assert node.group_name == ("progress" if name in PROGRESS else "activity")
+    assert list(node.owners) == ["team:data-engineering"]
+    assert node.kinds == ({"sql"} if name == "companies" else {"sql", "pandas"})
     assert len(node.description or "") > 100
     table = ASSETS[name]
     assert node.metadata["dagster/table_name"] == table.name
@@ -58,6 +59,9 @@ def test_these_checks_block_and_those_warn() -> None:
         "user_activity:each_course_stands_once_a_day",
         "user_activity:total_is_the_sum_of_its_parts",
         "user_activity:every_visible_course_is_present",
+        "course_progress:source_and_warehouse_agree",
+        "course_progress:each_user_stands_once_in_a_course",
+        "course_progress:percentages_are_possible",
     }
     assert {spec.name for spec in specs if not spec.blocking} == {
         "last_sync_succeeded",

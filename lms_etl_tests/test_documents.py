@@ -26,7 +26,7 @@ def test_the_readme_names_every_command_and_action() -> None:
 
 
 def test_every_check_is_described() -> None:
-    described = (ROOT / "docs" / "activity.md").read_text(encoding="utf-8")
+    described = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("activity.md", "progress.md"))
     names = {spec.name for check in defs.asset_checks or [] for spec in check.check_specs}
     assert [name for name in sorted(names) if f"`{name}`" not in described] == []
 

@@ -7,6 +7,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from lms_etl.databases import parse_url
 from lms_etl.demo.categories import category_columns
+from lms_etl.demo.completions import Completions
 from lms_etl.demo.contexts import context_columns
 from lms_etl.demo.courses import course_columns, courses_by_category
 from lms_etl.demo.enrolments import enrol_columns, role_assignment_columns, role_columns, user_enrolment_columns
@@ -71,6 +72,7 @@ def _create(connection: sa.Connection, metadata: sa.MetaData) -> None:
 def _loads(plan: Plan) -> Iterator[tuple[str, dict[str, object], int]]:
     """(table without prefix, columns, rows) of every load, the log last."""
     shape, courses, people = plan.shape, plan.courses, plan.people
+    completions = Completions(shape, courses, people, plan.classes, plan.modules)
     small = {
         "role": role_columns(),
         "modules": type_columns(),
@@ -82,6 +84,8 @@ def _loads(plan: Plan) -> Iterator[tuple[str, dict[str, object], int]]:
         "enrol": enrol_columns(courses),
         "user_enrolments": user_enrolment_columns(shape, courses, people, plan.classes),
         "role_assignments": role_assignment_columns(shape, courses, people, plan.classes, plan.contexts),
+        "course_modules_completion": completions.module_columns(),
+        "course_completions": completions.course_columns(),
     }
     for name, columns in small.items():
         yield name, columns, len(columns["id"])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""`lms-etl demo`: from nothing to yesterday's report, on a synthetic Moodle in SQLite and a warehouse in SQLite."""
+"""`lms-etl demo`: from nothing to yesterday's report and all progress, on a synthetic Moodle, in SQLite."""
 
 import os
 import shutil
@@ -38,6 +38,13 @@ def show(out: Console, rows: int, courses: int, days: int) -> None:
         sys.exit(1)
     out.print(f"[bold]3.[/] The report of {last}, the last complete day")
     report(out, settings, last)
+    out.print("[bold]4.[/] Course progress: how far every student is in every course, company by company")
+    problems = load_progress(settings)
+    for problem in problems:
+        out.print(f"[bold red]Failed:[/] {escape(problem)}", soft_wrap=True)
+    if problems:
+        sys.exit(1)
+    out.print(progress_table(settings))
     out.print(farewell(settings))
 
 
@@ -52,7 +59,7 @@ def embedded(days: int) -> Settings:
     home.demo_folder.mkdir(parents=True, exist_ok=True)
     (home.demo_folder / "demo.env").write_text(
         f"# Written by `lms-etl demo`; counts while MOODLE_DATABASE_URL is not set.\n"
-        f"LMS_ETL_TIMEZONE={zone}\nLMS_ETL_START_DATE={first}\n",
+        f"LMS_ETL_TIMEZONE={zone}\nLMS_ETL_START_DATE={first}\nLMS_ETL_COMPANIES=categories\n",
         encoding="utf-8",
     )
     configuration.current.cache_clear()
@@ -92,6 +99,44 @@ def load(settings: Settings, last: date) -> list[str]:
     schema.migrate(Warehouse(settings))
     with progress_bar():
         return runs.run_days(settings, "user_activity_job", settings.start_date, last, "backfill").problems
+
+
+def load_progress(settings: Settings) -> list[str]:
+    """Fills the reporting table from the new site; returns what failed."""
+    from lms_etl import runs
+
+    return runs.run_job(settings, "progress_job", "cli", {"course_progress": {"kind": "full"}}).problems
+
+
+def progress_table(settings: Settings) -> Table:
+    """The companies with their rows by status."""
+    import sqlalchemy as sa
+
+    from lms_etl.warehouse.tables import companies, course_progress
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    row = course_progress.c
+    counts = [
+        sa.func.sum(sa.case((row.status == status, 1), else_=0))
+        for status in ("completed", "in_progress", "not_started")
+    ]
+    query = (
+        sa.select(companies.c.name, sa.func.count(), *counts, sa.func.avg(row.percentage))
+        .join(course_progress, row.companyid == companies.c.companyid)
+        .where(row.is_deleted == 0)
+        .group_by(companies.c.companyid, companies.c.name)
+        .order_by(companies.c.companyid)
+    )
+    table = Table(
+        title="course_progress by company", title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False
+    )
+    table.add_column("company", no_wrap=True, overflow="ellipsis", max_width=32)
+    for name in ("rows", "completed", "in progress", "not started", "average %"):
+        table.add_column(name, justify="right")
+    with Warehouse(settings).reading() as connection:
+        for name, *numbers, average in connection.execute(query):
+            table.add_row(escape(name), *(f"{number:,}" for number in numbers), f"{average:.1f}")
+    return table
 
 
 def report(out: Console, settings: Settings, day: date) -> None:
@@ -147,6 +192,7 @@ def farewell(settings: Settings) -> Panel:
         ),
         (f"{command} user_activity_etl status", "the last run of each step"),
         (f"{command} window", "whether each day was loaded in time"),
+        (f"{command} progress status", "the companies and their last sync"),
         (f"{command} doctor", "a look at both databases"),
         (
             f"{command} backfill --from {settings.start_date} --to {settings.start_date + timedelta(days=6)} --force",

@@ -33,6 +33,9 @@ PEOPLE_COLUMNS = ("courseid", "num_students", "num_teachers", "assignments")
 HOLDER_COLUMNS = ("courseid", "userid", "assigned_at", "student", "teacher")
 ROLE_EVENT_COLUMNS = ("courseid", "userid", "timecreated", "change_by", "student", "teacher")
 
+Given = tuple[tuple[str, str], ...]
+"""Tables that a statement names, and the files of sql/ that select them."""
+
 Ids = tuple[int, int]
 _EVERY_ID: Ids = (0, 2**62)
 _NO_ID: Ids = (1, 0)
@@ -135,11 +138,11 @@ class Moodle:
         """
         with self.reading() as connection:
             bounds, parameters = self._window(connection, day)
-            frame = self._integers(connection, "activity_counts", ACTIVITY_COLUMNS, parameters)
+            frame = self.integers(connection, "activity_counts", ACTIVITY_COLUMNS, parameters)
             if self.settings.student_views:
                 roles = _by_kind("student", self.settings.student_roles)
                 columns = ("courseid", "student_views")
-                students = self._integers(connection, "student_views", columns, {**parameters, **roles})
+                students = self.integers(connection, "student_views", columns, {**parameters, **roles})
                 frame = frame.merge(students, on="courseid", how="left").fillna({"student_views": 0}).astype("int64")
         return DayViews(frame, bounds)
 
@@ -147,7 +150,7 @@ class Moodle:
         """Views of one local day at the whole site by kind (VIEWS), counted apart from `activity_counts`."""
         with self.reading() as connection:
             _, parameters = self._window(connection, day)
-            found = dict(self._rows(connection, "views_by_component", parameters).all())
+            found = dict(self.rows(connection, "views_by_component", parameters).all())
         return {kind: int(found.get(component, 0)) for component, kind in COMPONENTS.items()}
 
     def user_counts(self, now: int) -> "pd.DataFrame":
@@ -162,7 +165,7 @@ class Moodle:
             "now": now,
         }
         with self.reading() as connection:
-            return self._integers(connection, "user_counts", PEOPLE_COLUMNS, parameters)
+            return self.integers(connection, "user_counts", PEOPLE_COLUMNS, parameters)
 
     def role_history(self, since: int) -> RoleHistory:
         """The roles in courses as they are now, and every change that the log has of them since `since`."""
@@ -170,16 +173,16 @@ class Moodle:
 
         roles = {**_by_kind("student", self.settings.student_roles), **_by_kind("teacher", self.settings.teacher_roles)}
         with self.reading() as connection:
-            holders = self._integers(connection, "role_holders", HOLDER_COLUMNS, roles)
-            actors = [*_NOBODY, *self._rows(connection, "user_ids", {}).scalars()]
+            holders = self.integers(connection, "role_holders", HOLDER_COLUMNS, roles)
+            actors = [*_NOBODY, *self.rows(connection, "user_ids", {}).scalars()]
             portions = [actors[first : first + _ACTORS] for first in range(0, len(actors), _ACTORS)]
             events = [
-                self._integers(
+                self.integers(
                     connection, "role_events", ROLE_EVENT_COLUMNS, {**roles, "since": since, "actor_ids": portion}
                 )
                 for portion in portions
             ]
-            log_start = self._rows(connection, "log_start", {}).scalar()
+            log_start = self.rows(connection, "log_start", {}).scalar()
         return RoleHistory(holders, pd.concat(events, ignore_index=True), log_start)
 
     def courses(self) -> "pd.DataFrame":
@@ -189,7 +192,7 @@ class Moodle:
     def reported_courses(self) -> set[int]:
         """Ids of the courses that the report must hold: visible, in a category with an idnumber."""
         with self.reading() as connection:
-            return set(self._rows(connection, "reported_courses", {}).scalars())
+            return set(self.rows(connection, "reported_courses", {}).scalars())
 
     def categories(self) -> "pd.DataFrame":
         """All course categories: category_id (int64), name, idnumber (None or text), path of ids such as /2/7."""
@@ -198,7 +201,7 @@ class Moodle:
     def log_end(self) -> int | None:
         """The largest id of the log, None for an empty one."""
         with self.reading() as connection:
-            return self._rows(connection, "log_end", {}).scalar()
+            return self.rows(connection, "log_end", {}).scalar()
 
     def look_at_log(self, overlap_from: int, watermark: int, overlap: int, closed_before: int) -> LogLook:
         """Rows with an id above `overlap_from` that are older than `closed_before` (unix seconds).
@@ -210,15 +213,15 @@ class Moodle:
 
             def rows(first: int, last: int) -> int:
                 window = {"after_id": first, "last_id": last}
-                return int(self._rows(connection, "rows_between", window).scalar_one())
+                return int(self.rows(connection, "rows_between", window).scalar_one())
 
             portion = {"after_id": watermark, "rows_before": overlap - 1}
-            through = self._rows(connection, "portion_end", portion).scalar()
+            through = self.rows(connection, "portion_end", portion).scalar()
             if through is None:
-                through = max(watermark, self._rows(connection, "log_end", {}).scalar() or 0)
+                through = max(watermark, self.rows(connection, "log_end", {}).scalar() or 0)
             next_from = max(0, min(watermark, through - overlap))
             window = {"after_id": overlap_from, "last_id": through, "closed_before": closed_before}
-            late = [LateQuarter(*map(int, row)) for row in self._rows(connection, "late_rows", window)]
+            late = [LateQuarter(*map(int, row)) for row in self.rows(connection, "late_rows", window)]
             return LogLook(through, rows(overlap_from, watermark), next_from, rows(next_from, through), late)
 
     def log_rows(self, days: list[LocalDay]) -> dict[LocalDay, int]:
@@ -230,20 +233,20 @@ class Moodle:
         import pandas as pd
 
         with self.reading() as connection:
-            rows = self._rows(connection, name, {}).fetchall()
+            rows = self.rows(connection, name, {}).fetchall()
         # As objects: pandas' own text type would turn a missing idnumber into NaN.
         frame = pd.DataFrame([tuple(row) for row in rows], columns=list(columns), dtype=object)
         return frame.astype(dict.fromkeys(numbers, "int64"))
 
     def _bounds(self, connection: sa.Connection, day: LocalDay) -> DayBounds:
         window = {"day_start": day.start, "day_end": day.end}
-        first, last, rows = self._rows(connection, "day_bounds", window).one()
+        first, last, rows = self.rows(connection, "day_bounds", window).one()
         if not rows:
             return DayBounds(_EVERY_ID, _NO_ID, 0, None)
         ids, others = (first, last), _NO_ID
         if not _dense(rows, ids):
             ids, others = split_at_widest_gap(
-                [(low, high) for low, high in self._rows(connection, "day_blocks", window)]
+                [(low, high) for low, high in self.rows(connection, "day_blocks", window)]
             )
         if not _dense(rows, ids, others):
             ids, others = _EVERY_ID, _NO_ID
@@ -263,22 +266,33 @@ class Moodle:
             "any_object": int(not self.settings.require_objecttable),
         }
 
-    def _integers(
-        self, connection: sa.Connection, name: str, columns: tuple[str, ...], parameters: dict[str, Any]
+    def integers(
+        self,
+        connection: sa.Connection,
+        name: str,
+        columns: tuple[str, ...],
+        parameters: dict[str, Any],
+        given: Given = (),
     ) -> "pd.DataFrame":
         """The rows of a statement that gives whole numbers only, by its first column; int64."""
         import numpy as np
         import pandas as pd
 
-        packed = self._rows(connection, name, parameters, packed=columns).scalars().all()
+        packed = self.rows(connection, name, parameters, packed=columns, given=given).scalars().all()
         values = np.fromstring(" ".join(packed), dtype="int64", sep=" ").reshape(len(packed), len(columns))
         # Names as plain objects: pandas would make Arrow texts of them, and look each column up ten times slower.
         names = pd.Index(columns, dtype=object)
         return pd.DataFrame(values[values[:, 0].argsort(kind="stable")], columns=names)
 
-    def _rows(
-        self, connection: sa.Connection, name: str, parameters: dict[str, Any], packed: tuple[str, ...] = ()
+    def rows(
+        self,
+        connection: sa.Connection,
+        name: str,
+        parameters: dict[str, Any],
+        packed: tuple[str, ...] = (),
+        given: Given = (),
     ) -> sa.CursorResult[*tuple[Any, ...]]:
+        """What sql/moodle/<name>.sql gives. Parameters that are lists are named `..._ids` or `..._archetypes`."""
         lists = [key for key, value in parameters.items() if isinstance(value, list)]
         statement = statements.statement(
             f"moodle/{name}",
@@ -286,6 +300,7 @@ class Moodle:
             numbers=tuple(key for key in lists if key.endswith("_ids")),
             words=tuple(key for key in lists if key.endswith("_archetypes")),
             packed=packed,
+            given=given,
         )
         return connection.execute(statement, parameters)
 
