@@ -26,6 +26,7 @@ ISSUES = frozenset(
         "auth_failures",
         "many_addresses",
         "many_companies",
+        "day_missed",
     }
 )
 """Kinds that cost the health score 20 points; every other one is a warning and costs 10."""

@@ -13,6 +13,7 @@ from lms_etl import databases
 from lms_etl.api import docs_page, errors, openapi
 from lms_etl.api.auth import Access, caller
 from lms_etl.api.metrics import Metrics
+from lms_etl.api.monitor import wiring
 from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
 from lms_etl.api.quotas import Quotas
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (states.router, triggers.router, data.router, health.router):
         app.include_router(router, dependencies=[Depends(caller), Depends(known_parameters)])
     app.include_router(docs_page.router)
+    wiring.install(app, warehouse)
     errors.install(app)
     openapi.install(app)
     app.add_middleware(

@@ -1,0 +1,18 @@
+"""Puts the monitor into the application."""
+
+from fastapi import FastAPI
+
+from lms_etl.api.monitor import pages
+from lms_etl.api.monitor.auto_sync import RowCounts
+from lms_etl.api.monitor.rendering import Pages
+from lms_etl.api.monitor.session import Sessions
+from lms_etl.warehouse.warehouse import Warehouse
+
+
+def install(app: FastAPI, warehouse: Warehouse) -> None:
+    """Adds the routes of the monitor and what they share."""
+    app.state.pages = Pages(warehouse.settings)
+    app.state.sessions = Sessions(warehouse.settings)
+    app.state.row_counts = RowCounts()
+    app.include_router(pages.router)
+    app.add_exception_handler(pages.LoginNeeded, pages.ask_to_log_in)  # type: ignore[arg-type]
