@@ -184,6 +184,8 @@ def _failed(company: CompanySyncs) -> Said:
 
 
 def _late(company: CompanySyncs, now: datetime, levels: Levels) -> Said:
+    if company.newest is None and company.last_success is None:
+        return "well", "", ""  # it was not set up: nobody has tried
     since = company.last_success or company.known_since
     if now - since <= timedelta(hours=levels.hours_without_sync):
         return "well", "", ""

@@ -26,7 +26,7 @@ from lms_etl_tests.service_rows import NOW
 
 HOUR = timedelta(hours=1)
 LEVELS = Levels()
-GOOD_SYNCS = {"ended": "success", "last_success": NOW - HOUR, "syncs": 24}
+GOOD_SYNCS = {"newest": "success", "ended": "success", "last_success": NOW - HOUR, "syncs": 24}
 GOOD_CALLS = {"calls": 20, "answered": 20, "refused": 0, "milliseconds": 2000, "records": 1, "asked": 20, "hits": 14}
 
 
@@ -46,7 +46,9 @@ def unknown(judgements: list[Judgement]) -> list[str]:
         ({"last_success": NOW - 2 * HOUR}, [], []),
         ({"last_success": NOW - 2 * HOUR - timedelta(seconds=1)}, ["progress_late"], []),
         ({"ended": None, "last_success": None, "known_since": NOW - HOUR, "syncs": 0}, [], ["progress_failed"]),
-        ({"ended": None, "last_success": None, "syncs": 0}, ["progress_late"], ["progress_failed"]),
+        ({"newest": "postponed", "ended": None, "last_success": None, "syncs": 0}, ["progress_late"],
+         ["progress_failed"]),
+        ({"newest": None, "ended": None, "last_success": None, "syncs": 0}, [], ["progress_failed"]),
         ({"failed": 1, "syncs": 20}, [], []),
         ({"failed": 2, "syncs": 24}, ["progress_errors"], []),
         ({"failed": 19, "syncs": 19}, [], ["progress_errors"]),

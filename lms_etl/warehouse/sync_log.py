@@ -112,7 +112,7 @@ def success_between(connection: sa.Connection, bounds: Sequence[datetime]) -> li
 
 def change_numbers(connection: sa.Connection) -> dict[int, int]:
     """The number of the newest change of each company."""
-    return dict(connection.execute(sa.select(companies.c.companyid, companies.c.change_number)).tuples().all())
+    return dict(connection.execute(sa.select(companies.c.companyid, companies.c.change_number)).all())
 
 
 def rows_of(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, int]:
@@ -121,4 +121,4 @@ def rows_of(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, int]:
         return {}
     where = (course_progress.c.companyid.in_(wanted), course_progress.c.is_deleted == 0)
     query = sa.select(course_progress.c.companyid, sa.func.count()).where(*where).group_by(course_progress.c.companyid)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())

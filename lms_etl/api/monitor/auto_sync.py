@@ -120,4 +120,4 @@ def _chart(days: list[Any], week: list[tuple[int, int]]) -> Any:
         bad.append(Bar(None if share is None else 100 - 100 * share, says))
     known = [f"{day:%A} {percent(rate(*counts))}" for day, counts in zip(days, week, strict=True) if counts[1]]
     title = f"Share of syncs that succeeded, by day: {', '.join(known) or 'none yet'}"
-    return bars(title, [f"{day:%a %d}" for day in days], {"good": good, "bad": bad}, largest=100, unit=" %", height=230)
+    return bars(title, [f"{day:%a}" for day in days], {"good": good, "bad": bad}, largest=100, unit=" %", height=230)

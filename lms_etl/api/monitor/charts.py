@@ -4,8 +4,10 @@ pygal's style, script and tooltips are left out: the page allows none of them, a
 could not follow the reader's light or dark.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup
@@ -39,12 +41,10 @@ def bars(
 
     A series becomes an element of class `series <its name>`.
     """
-    import pygal  # takes a tenth of a second, and only these pages need it
-    from pygal.style import Style
-
+    pygal = _pygal()
     heights = [sum(part.value or 0 for part in parts) for parts in zip(*series.values(), strict=True)]
     marks = ticks(largest if largest is not None else max(heights, default=0))
-    style = Style(label_font_size=LABEL_SIZE, major_label_font_size=LABEL_SIZE, font_family="sans-serif")
+    style = pygal.style.Style(label_font_size=LABEL_SIZE, major_label_font_size=LABEL_SIZE, font_family="sans-serif")
     chart = pygal.StackedBar(
         style=style, js=[], css=[], width=WIDTH, height=height, margin=5, spacing=9, show_legend=False,
         range=(0, marks[-1]), x_labels_major=list(labels[::-1][::every]), show_minor_x_labels=every == 1,
@@ -55,6 +55,19 @@ def bars(
     for name, parts in series.items():
         chart.add(name, [{"value": part.value, "label": part.says} for part in parts])
     return _plain(chart.render_tree(), title, list(series))
+
+
+@cache
+def _pygal() -> Any:
+    """The library, which takes a tenth of a second to import, and only these pages need it.
+
+    It leaves a finder for its map plugins behind that lacks `find_spec`: every later import of a missing module would
+    warn about it.
+    """
+    import pygal
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("pygal")]
+    return pygal
 
 
 def _plain(root: Any, title: str, names: Sequence[str]) -> Markup:

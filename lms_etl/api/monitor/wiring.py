@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from lms_etl.api.monitor import pages
+from lms_etl.api.monitor import control, pages
 from lms_etl.api.monitor.auto_sync import RowCounts
 from lms_etl.api.monitor.rendering import Pages
 from lms_etl.api.monitor.session import Sessions
@@ -15,4 +15,5 @@ def install(app: FastAPI, warehouse: Warehouse) -> None:
     app.state.sessions = Sessions(warehouse.settings)
     app.state.row_counts = RowCounts()
     app.include_router(pages.router)
+    app.include_router(control.router)
     app.add_exception_handler(pages.LoginNeeded, pages.ask_to_log_in)  # type: ignore[arg-type]
