@@ -36,7 +36,7 @@ def control(request: Request, session: LoggedIn) -> Response:
     with state.warehouse.reading() as connection:
         known = _companies(connection)
         requests = progress_queue.latest(connection, REQUESTS_SHOWN)
-    pages: Pages = state.pages
+    pages: Pages = state.monitor_pages
     response = pages.page(
         "control.html", session=session, tabs=TABS, companies=known, requests=requests, what=list(WHAT),
         told=_told(request),
@@ -46,7 +46,7 @@ def control(request: Request, session: LoggedIn) -> Response:
 
 
 def _told(request: Request) -> dict[str, Any]:
-    sessions: Sessions = request.app.state.sessions
+    sessions: Sessions = request.app.state.monitor_sessions
     try:
         told: dict[str, Any] = sessions.signer.loads(request.cookies.get(TOLD, ""), max_age=TOLD_SECONDS)
     except BadData:
@@ -73,7 +73,7 @@ def act(
         said, good = str(problem), False
     logger.info("action", extra={"event": "action", "user": session.username, "reason": f"{action}: {said[:200]}"})
     response = RedirectResponse(router.prefix, 303)
-    sealed = request.app.state.sessions.signer.dumps({"good": good, "said": said[:1000]})
+    sealed = request.app.state.monitor_sessions.signer.dumps({"good": good, "said": said[:1000]})
     secure = request.url.scheme == "https"
     response.set_cookie(TOLD, sealed, TOLD_SECONDS, path=router.prefix, httponly=True, samesite="strict", secure=secure)
     return response

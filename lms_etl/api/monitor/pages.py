@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from lms_etl import clock
 from lms_etl.api import tokens
-from lms_etl.api.auth import Access
+from lms_etl.api.auth import Access, caller
 from lms_etl.api.errors import ApiError
 from lms_etl.api.monitor import auto_sync, performance, security
 from lms_etl.api.monitor.rendering import FILES, PageRoute, Pages, file
@@ -35,7 +35,7 @@ class LoginNeeded(Exception):
 
 def logged_in(request: Request) -> Session:
     """The session of the request. Raises LoginNeeded."""
-    sessions: Sessions = request.app.state.sessions
+    sessions: Sessions = request.app.state.monitor_sessions
     session = sessions.of(request, request.app.state.warehouse)
     if session is None:
         raise LoginNeeded
@@ -63,7 +63,7 @@ def shown(request: Request, tab: str) -> dict[str, Any]:
         return performance.shown(state.warehouse, now)
     if tab == "security":
         return security.shown(state.warehouse, now)
-    return auto_sync.shown(state.warehouse, state.row_counts, now)
+    return auto_sync.shown(state.warehouse, state.monitor_row_counts, now)
 
 
 def _tab(name: str) -> None:
@@ -71,12 +71,12 @@ def _tab(name: str) -> None:
 
     @router.get(address.removeprefix(PATH), name=f"monitor {name}")
     def tab(request: Request, session: LoggedIn) -> Response:
-        pages: Pages = request.app.state.pages
+        pages: Pages = request.app.state.monitor_pages
         return pages.page("tab.html", tab=name, title=title, tabs=TABS, session=session, **shown(request, name))
 
     @router.get(f"/live/{name}", name=f"monitor live {name}")
     def live(request: Request, session: LoggedIn) -> Response:
-        pages: Pages = request.app.state.pages
+        pages: Pages = request.app.state.monitor_pages
         return pages.page(f"{name}.html", session=session, **shown(request, name))
 
 
@@ -86,13 +86,13 @@ for _name in TABS:
 
 @router.get("/login")
 def login_page(request: Request, to: str = PATH) -> Response:
-    if request.app.state.sessions.of(request, request.app.state.warehouse):
+    if request.app.state.monitor_sessions.of(request, request.app.state.warehouse):
         return RedirectResponse(PATH, 303)
     return _login(request, to)
 
 
 def _login(request: Request, to: str, problem: str = "", status: int = 200, **more: Any) -> Response:
-    pages: Pages = request.app.state.pages
+    pages: Pages = request.app.state.monitor_pages
     wanted = to if to in AFTER_LOGIN else PATH
     return pages.page("login.html", status, more.get("headers"), to=wanted, problem=problem, session=None)
 
@@ -101,10 +101,8 @@ def _login(request: Request, to: str, problem: str = "", status: int = 200, **mo
 def log_in(request: Request, token: Annotated[str, Form()] = "", to: Annotated[str, Form()] = PATH) -> Response:
     """Takes a token of an admin. Failed attempts are counted as the API counts them."""
     state, token = request.app.state, token.strip()
-    access: Access = state.access
-    address = request.client.host if request.client else "unknown"
     try:
-        _require_admin(access, token, address)
+        _require_admin(request, token)
     except ApiError as error:
         if error.code not in REFUSED:
             raise
@@ -112,16 +110,22 @@ def log_in(request: Request, token: Annotated[str, Form()] = "", to: Annotated[s
     with state.warehouse.reading() as connection:
         number, _ = tokens.find(connection, token)
     response = RedirectResponse(to if to in AFTER_LOGIN else PATH, 303)
-    sessions: Sessions = state.sessions
+    sessions: Sessions = state.monitor_sessions
     sessions.begin(response, request, number)
     return response
 
 
-def _require_admin(access: Access, token: str, address: str) -> None:
-    """Raises ApiError unless it is a token, and no JWT, of an admin."""
-    scope = access.scope(f"Bearer {token}", address)
+def _require_admin(request: Request, token: str) -> None:
+    """Raises ApiError unless it is a token, and no JWT, of an admin.
+
+    It goes the way of every request of the API, where attempts are counted and noted.
+    """
+    headers = [(name, value) for name, value in request.headers.raw if name != b"authorization"]
+    headers.append((b"authorization", f"Bearer {token}".encode()))
+    scope = caller(Request({**request.scope, "headers": headers}), None)
     if not scope.admin or not tokens.SHAPE.fullmatch(token):
-        access.quotas.failure(address)
+        access: Access = request.app.state.access
+        access.quotas.failure(request.client.host if request.client else "unknown")
         raise ApiError("admin_only")
 
 
@@ -129,7 +133,7 @@ def _require_admin(access: Access, token: str, address: str) -> None:
 def log_out(request: Request, session: LoggedIn, form: Annotated[str, Form()] = "") -> Response:
     response = RedirectResponse(f"{PATH}/login", 303)
     if sent_by_our_form(request, session, form):
-        request.app.state.sessions.end(response)
+        request.app.state.monitor_sessions.end(response)
     return response
 
 

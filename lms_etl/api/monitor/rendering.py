@@ -72,7 +72,7 @@ class PageRoute(APIRoute):
                 return await answer(request)
             except (DatabaseProblem, sa.exc.TimeoutError) as error:
                 problem = of_database(error) if isinstance(error, DatabaseProblem) else ApiError("busy")
-                pages: Pages = request.app.state.pages
+                pages: Pages = request.app.state.monitor_pages
                 return pages.page("problem.html", problem.status, problem.headers, problem=problem, session=None)
 
         return told

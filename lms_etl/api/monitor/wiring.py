@@ -11,9 +11,9 @@ from lms_etl.warehouse.warehouse import Warehouse
 
 def install(app: FastAPI, warehouse: Warehouse) -> None:
     """Adds the routes of the monitor and what they share."""
-    app.state.pages = Pages(warehouse.settings)
-    app.state.sessions = Sessions(warehouse.settings)
-    app.state.row_counts = RowCounts()
+    app.state.monitor_pages = Pages(warehouse.settings)
+    app.state.monitor_sessions = Sessions(warehouse.settings)
+    app.state.monitor_row_counts = RowCounts()
     app.include_router(pages.router)
     app.include_router(control.router)
     app.add_exception_handler(pages.LoginNeeded, pages.ask_to_log_in)  # type: ignore[arg-type]

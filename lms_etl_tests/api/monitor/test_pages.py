@@ -138,7 +138,7 @@ def test_a_session_ends_with_its_hours_and_by_logging_out(monitor: Api, monkeypa
     monitor.client.post("/monitor/logout", data={"form": form}, follow_redirects=False)
     assert COOKIE not in monitor.client.cookies
     log_in(monitor, monitor.tokens["admin"])
-    monitor.app.state.sessions.seconds = -1
+    monitor.app.state.monitor_sessions.seconds = -1
     assert monitor.client.get("/monitor", follow_redirects=False).status_code == 303
 
 
