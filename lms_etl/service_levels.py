@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Verdict = Literal["bad", "well", "unknown"]
-QUOTA_CODES = ("ratelimitexceeded", "too_many_requests")
+QUOTA_CODES = ("ratelimitexceeded", "toomanyrequests")
 """Error codes of calls refused by a quota: neither answered nor failed."""
 
 NEARLY_USED = 80
@@ -62,6 +62,7 @@ class CompanySyncs:
     newest_error: str | None = None
     ended: str | None = None
     ended_error: str | None = None
+    ended_at: datetime | None = None
     last_success: datetime | None = None
     syncs: int = 0
     failed: int = 0
@@ -135,6 +136,8 @@ class Judgement:
     verdict: Verdict
     title: str = ""
     detail: str = ""
+    since: datetime | None = None
+    """When it turned bad, where that is known."""
 
 
 def rate(part: int, whole: int) -> float | None:
@@ -166,7 +169,10 @@ def judge_syncs(companies: Iterable[CompanySyncs], now: datetime, levels: Levels
         ):
             # One trouble, one alert: a company whose sync fails is soon late too.
             shown: Verdict = "unknown" if told and verdict == "bad" else verdict  # type: ignore[assignment]
-            found.append(Judgement(kind, str(company.companyid), f"company {company.name}", shown, title, detail))
+            since = company.ended_at if kind == "progress_failed" else None
+            found.append(
+                Judgement(kind, str(company.companyid), f"company {company.name}", shown, title, detail, since)
+            )
             told = told or verdict == "bad"
     return found
 

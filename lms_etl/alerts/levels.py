@@ -46,6 +46,9 @@ SEEN_ANEW = ("quota_exceeded", "quota_nearly_used", "auth_failures", "many_addre
 FORGOTTEN = timedelta(days=1)
 """After this long without enough calls to judge, an alert about them ends."""
 
+SETTLED = timedelta(minutes=2)
+"""How long a failed sync is not told: by then the run it is part of has told whether the source was away."""
+
 HOUR = timedelta(hours=1)
 
 
@@ -113,7 +116,7 @@ def events_of(judgements: Iterable[Judgement], now: datetime) -> list[Event]:
             explained_by=("database_down",) if each.kind in ("progress_failed", "progress_late") else (),
         )
         for each in judgements
-        if each.verdict == "bad"
+        if each.verdict == "bad" and (each.since is None or now - each.since >= SETTLED)
     ]
 
 

@@ -59,6 +59,7 @@ def of_companies(connection: sa.Connection, now: datetime, hours: float) -> list
             *(newest.c[name].label(f"newest_{name}") for name in ("status", "started_at", "completed_at", "error")),
             ended.c.status.label("ended_status"),
             ended.c.error.label("ended_error"),
+            ended.c.completed_at.label("ended_at"),
             *(found.c[name] for name in ("last_success", "syncs", "failed")),
             *(found.c[f"rows_{name}"] for name in ("created", "updated", "deleted")),
         )
@@ -80,6 +81,7 @@ def _company(row: Any) -> CompanySyncs:
         newest_error=row.newest_error,
         ended=row.ended_status,
         ended_error=row.ended_error,
+        ended_at=row.ended_at,
         last_success=row.last_success or _moment(row.synced_through),
         syncs=int(row.syncs or 0),
         failed=int(row.failed or 0),

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.alerts import levels
+from lms_etl.alerts.causes import Fault, Run, run_events
 from lms_etl.alerts.hub import Hub
-from lms_etl.alerts.rules import USUAL, Event, Policy
+from lms_etl.alerts.rules import USUAL, Policy
 from lms_etl.warehouse import tables
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests import service_rows as rows
@@ -166,9 +167,23 @@ def test_too_few_calls_neither_raise_nor_end_an_alert_until_a_day_has_passed(sql
 def test_a_source_that_is_away_is_told_as_that_and_not_once_a_company(sqlite_warehouse: Warehouse) -> None:
     two_companies(sqlite_warehouse)
     looking = Looking(sqlite_warehouse)
-    down = Event("run:1", "database_down", "source", "course_progress_job", NOW, "Moodle's database is away")
-    looking.hub.note([down], [], NOW)
     for number in (1, 2):
         rows.sync(sqlite_warehouse, number, 0, "failed", error="Failed to connect")
     assert looking.at(1) == []
+    away = "Failed to connect to database: the server does not answer (MOODLE_DATABASE_URL=mysql://db/moodle)"
+    run = Run("1", "progress_job", success=False, at=NOW + 2 * MINUTE, faults=(Fault(f"company 1: {away}", ours=True),))
+    looking.hub.note(run_events(run), [], NOW + 2 * MINUTE)
+    assert looking.at(3) == []
     assert looking.kinds() == ["database_down"]
+
+
+def test_a_run_that_failed_by_its_companies_tells_nothing_that_they_do_not(sqlite_warehouse: Warehouse) -> None:
+    two_companies(sqlite_warehouse)
+    failed(sqlite_warehouse)
+    looking = Looking(sqlite_warehouse)
+    run = Run("1", "progress_job", success=False, at=NOW, faults=(Fault("company 1: boom (1 company)", ours=True),))
+    looking.hub.note(run_events(run), [], NOW)
+    assert looking.at() == ["HIGH: The sync of acme failed"]
+    assert looking.kinds() == ["progress_failed"]
+    other = Run("2", "progress_job", success=False, at=NOW, faults=(Fault("no companies table", ours=True),))
+    assert [event.kind for event in run_events(other)] == ["run_failed"]
