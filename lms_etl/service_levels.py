@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Verdict = Literal["bad", "well", "unknown"]
-QUOTA_CODES = ("ratelimitexceeded", "toomanyrequests")
-"""Error codes of calls refused by a quota: neither answered nor failed."""
+REFUSALS = ("ratelimitexceeded", "toomanyrequests", "invalidtoken")
+"""Error codes of calls refused at the door, by a quota or for their token: neither answered nor failed."""
 
 NEARLY_USED = 80
 """Percent of a quota from which on it is nearly used up."""

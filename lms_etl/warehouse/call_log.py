@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from lms_etl.service_levels import QUOTA_CODES, CompanyCalls, Quota, UserCalls
+from lms_etl.service_levels import REFUSALS, CompanyCalls, Quota, UserCalls
 from lms_etl.warehouse.tables import api_calls as calls
 from lms_etl.warehouse.tables import auth_attempts, companies, company_quotas
 
 HOUR = 3600
 _ANSWERED = calls.c.error_code.is_(None)
-_REFUSED = calls.c.error_code.in_(QUOTA_CODES)
+_REFUSED = calls.c.error_code.in_(REFUSALS)
 
 
 def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:

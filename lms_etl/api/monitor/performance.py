@@ -69,9 +69,9 @@ def _time_chart(labels: list[datetime], hours: list[Counts]) -> Any:
 def _calls_chart(labels: list[datetime], hours: list[Counts]) -> Any:
     series: dict[str, list[Bar]] = {"good": [], "refused": [], "bad": []}
     for label, each in zip(labels, hours, strict=True):
-        says = f"{label:%H:%M}: {each.answered} answered, {each.refused} refused by quota, {each.failed} failed"
+        says = f"{label:%H:%M}: {each.answered} answered, {each.refused} refused, {each.failed} failed"
         for name, value in (("good", each.answered), ("refused", each.refused), ("bad", each.failed)):
             series[name].append(Bar(value or None, says))
     total = Counts(*(sum(each) for each in zip(*hours, strict=True)))
-    title = f"Calls by hour: {total.answered} answered, {total.refused} refused by quota, {total.failed} failed"
+    title = f"Calls by hour: {total.answered} answered, {total.refused} refused, {total.failed} failed"
     return bars(title, [f"{label:%H:%M}" for label in labels], series, every=4)

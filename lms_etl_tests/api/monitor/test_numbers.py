@@ -92,18 +92,19 @@ def test_performance_shows_what_the_calls_recorded(warehouse: Warehouse) -> None
         a_call(65, error_code="ratelimitexceeded", response_time_ms=1, cache_hit=None, record_count=0),
         a_call(23 * 60 + 20, 2, "globex", response_time_ms=50),
         a_call(24 * 60 + 20, 2, "globex"),
+        a_call(5, None, None, username=None, error_code="invalidtoken", cache_hit=None, record_count=0),
         a_call(5, None, None, error_code="nocompanyassociation", cache_hit=None, record_count=0),
     )
     rows.company(warehouse, 1, "acme")
     rows.quota(warehouse, 1, 8, 1, 8)
     shown = performance.shown(warehouse, MOMENT)
     total = shown["total"]
-    assert (total.calls, total.answered, total.refused, total.failed, total.records) == (11, 8, 1, 2, 165)
+    assert (total.calls, total.answered, total.refused, total.failed, total.records) == (12, 8, 2, 2, 165)
     assert shown["mean"] == pytest.approx((6 * 100 + 1000 + 300 + 50 + 120) / 10)
     assert (shown["success"], shown["hit_rate"]) == (8 / 10, 7 / 8)
     by_hour = {f"{label:%d %H:%M}": each.calls for label, each, _ in shown["hours"]}
     assert len(by_hour) == 24
-    assert {hour: calls for hour, calls in by_hour.items() if calls} == {"22 13:00": 1, "23 11:00": 3, "23 12:00": 7}
+    assert {hour: calls for hour, calls in by_hour.items() if calls} == {"22 13:00": 1, "23 11:00": 3, "23 12:00": 8}
     told = [(each["company"].name, each["company"].calls, each["quota"] and each["quota"].used)
             for each in shown["consumers"]]  # fmt: skip
     assert told == [("acme", 9, 8), ("globex", 1, None)]
