@@ -82,19 +82,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
+def log_in(page: "Page", site: Site) -> None:
+    page.goto("/monitor/login")
+    page.get_by_label("Token of an administrator").fill(site.token)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/monitor")
+
+
+@pytest.fixture(scope="module")
+def session(browser: "Browser", site: Site) -> Any:
+    """The cookie of one log-in, which the tests share."""
+    with browser.new_context(base_url=site.address) as context:
+        log_in(context.new_page(), site)
+        return context.storage_state()
+
+
 Open = Callable[..., "Page"]
 
 
 @pytest.fixture
-def open_page(browser: "Browser", site: Site) -> Iterator[Open]:
+def open_page(browser: "Browser", site: Site, session: Any) -> Iterator[Open]:
     """A function that opens a page, logged in; `requests` and `troubles` of the page say what it did."""
     with ExitStack() as stack:
 
         def opened(path: str = "/monitor", at: Site = site, logged_in: bool = True, **options: Any) -> "Page":
-            context = browser.new_context(**{"viewport": DESK, "base_url": at.address} | options)
+            known = {"storage_state": session} if logged_in and at is site else {}
+            context = browser.new_context(**{"viewport": DESK, "base_url": at.address} | known | options)
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(30_000)
             page.requests, page.troubles = [], []  # type: ignore[attr-defined]
             page.on("request", lambda request: page.requests.append(request.url))  # type: ignore[attr-defined]
             page.on("pageerror", lambda error: page.troubles.append(str(error)))  # type: ignore[attr-defined]
@@ -102,11 +118,8 @@ def open_page(browser: "Browser", site: Site) -> Iterator[Open]:
                 "console",
                 lambda told: page.troubles.append(told.text) if told.type in ("error", "warning") else None,  # type: ignore[attr-defined]
             )
-            if logged_in:
-                page.goto("/monitor/login")
-                page.get_by_label("Token of an administrator").fill(at.token)
-                page.get_by_role("button", name="Log in").click()
-                page.wait_for_url("**/monitor")
+            if logged_in and at is not site:
+                log_in(page, at)
             page.goto(path)
             return page
 
@@ -142,16 +155,19 @@ def test_tabs_are_reached_and_changed_by_keyboard_with_a_visible_focus(open_page
     assert page.locator("nav [aria-current=page]").inner_text() == "Performance"
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/monitor/login"])
-def test_on_a_small_phone_the_page_does_not_scroll_sideways(open_page: Open, path: str) -> None:
-    page = open_page(path, viewport=PHONE, logged_in=path in PAGES)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll("body *")].filter((each) =>
-            each.getBoundingClientRect().right > innerWidth + 1 && !each.closest(".scroll, .hidden, svg")
-        ).map((each) => each.outerHTML.slice(0, 80))"""
-    )
-    assert outside == []
+def test_on_a_small_phone_no_page_scrolls_sideways(open_page: Open) -> None:
+    page = open_page(viewport=PHONE)
+    for path in (*PAGES, "/monitor/login"):
+        if path not in PAGES:
+            page.context.clear_cookies()
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll("body *")].filter((each) =>
+                each.getBoundingClientRect().right > innerWidth + 1 && !each.closest(".scroll, .hidden, svg")
+            ).map((each) => each.outerHTML.slice(0, 80))"""
+        )
+        assert outside == [], path
 
 
 def contrasts(page: "Page") -> list[str]:
@@ -197,18 +213,12 @@ def test_light_and_dark_follow_the_reader_and_can_be_read(open_page: Open, schem
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_refused(open_page: Open, site: Site) -> None:
     page = open_page()
-    for path in (*PAGES, "/docs"):
+    for path in PAGES:
         page.goto(path)
-        page.wait_for_load_state()
+    page.goto("/docs")
+    page.get_by_text("Whether the process answers").first.wait_for()
     assert [url for url in page.requests if not url.startswith((site.address, "data:"))] == []  # type: ignore[attr-defined]
     assert page.troubles == []  # type: ignore[attr-defined]
-
-
-def test_the_page_about_the_api_works_without_the_internet(open_page: Open) -> None:
-    page = open_page("/docs", logged_in=False)
-    page.get_by_text("run_pipeline", exact=False).first.wait_for()
-    page.get_by_role("button", name=re.compile("health.{1,3}live")).first.click()
-    page.get_by_text("Whether the process answers").first.wait_for()
 
 
 def test_names_roles_and_words_are_there_for_a_screen_reader(open_page: Open) -> None:
