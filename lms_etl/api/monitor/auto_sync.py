@@ -19,6 +19,7 @@ from lms_etl.window_states import lines
 DAYS = 7
 WINDOWS = 8
 PROBLEMS_SHOWN = 8
+OF_SYNCS = ("progress_failed", "progress_late", "progress_errors", "day_missed")
 STATES = {"success": "synced", "failed": "failed", "running": "running", "postponed": "postponed", None: "never synced"}
 
 
@@ -62,9 +63,10 @@ def shown(warehouse: Warehouse, row_counts: RowCounts, now: datetime) -> dict[st
     windows = lines(warehouse, now, WINDOWS)
     missed = [line for line in windows if line.state == "missed"]
     bad = [each for each in judgements if each.verdict == "bad"] + [_missed(line.day) for line in missed]
-    score, issues, warnings = health(bad)
+    score, _, _ = health(bad)
     last = max((each.newest_at for each in companies if each.newest_at), default=None)
-    due, due_at = next_sync(max((each.last_success for each in companies if each.last_success), default=None), moment)
+    newest = max((each.last_success for each in companies if each.last_success), default=None)
+    due, due_at = next_sync(newest, moment, settings.zone)
     good, ended = sum(day[0] for day in week), sum(day[1] for day in week)
     return {
         "companies": [_line(each, rows.get(each.companyid, 0)) for each in companies],
@@ -73,7 +75,7 @@ def shown(warehouse: Warehouse, row_counts: RowCounts, now: datetime) -> dict[st
         "last": last,
         "due": due,
         "due_at": due_at,
-        "status": _status(companies, issues, warnings),
+        "status": _status(companies, bad),
         "score": score,
         "problems": bad[:PROBLEMS_SHOWN],
         "more_problems": max(0, len(bad) - PROBLEMS_SHOWN),
@@ -105,10 +107,11 @@ def _missed(day: Any) -> Judgement:
     )
 
 
-def _status(companies: list[CompanySyncs], issues: int, warnings: int) -> str:
+def _status(companies: list[CompanySyncs], bad: list[Judgement]) -> str:
+    """In one word: Failing where syncs or loads fail, Warning where anything else is wrong."""
     if not any(each.newest for each in companies):
         return "No data"
-    return "Failing" if issues else "Warning" if warnings else "Healthy"
+    return "Failing" if any(each.kind in OF_SYNCS for each in bad) else "Warning" if bad else "Healthy"
 
 
 def _chart(days: list[Any], week: list[tuple[int, int]]) -> Any:

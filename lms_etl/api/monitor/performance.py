@@ -36,6 +36,7 @@ def shown(warehouse: Warehouse, now: datetime) -> dict[str, Any]:
         "time_chart": _time_chart(labels, hours),
         "calls_chart": _calls_chart(labels, hours),
         "consumers": [_consumer(each, quotas.get(each.companyid or 0), total.calls) for each in busiest],
+        "enough": settings.api_min_calls,
         "slow": settings.api_slow_seconds * 1000,
         "least_success": settings.api_min_success_rate,
         "least_hits": settings.api_min_cache_hit_rate,

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from lms_etl.days import midnight
 
 HOUR = 3600
-SYNC_EVERY = timedelta(hours=1)
-"""How far the schedule's syncs lie apart."""
+UNDER_WAY = timedelta(minutes=10)
+"""How long after the full hour a sync may not have ended yet."""
 
 
 def last_days(now: datetime, zone: ZoneInfo, count: int) -> list[date]:
@@ -34,12 +34,21 @@ def last_hours(now: datetime, count: int) -> list[int]:
     return [running - back * HOUR for back in range(count - 1, -1, -1)]
 
 
-def next_sync(last: datetime | None, now: datetime) -> tuple[Literal["never", "due", "overdue"], datetime | None]:
-    """When the next sync is due after the start of the last one; overdue once that has passed."""
+def next_sync(
+    last: datetime | None, now: datetime, zone: ZoneInfo
+) -> tuple[Literal["never", "due", "now", "overdue"], datetime | None]:
+    """When the schedule syncs next: the first full hour of the site's clock after the last sync.
+
+    For a while after it the sync is under way; then it is overdue. Moments are UTC without an offset.
+    """
     if last is None:
         return "never", None
-    due = last + SYNC_EVERY
-    return ("due" if due >= now else "overdue"), due
+    clock = last.replace(tzinfo=UTC).astimezone(zone)
+    into_the_hour = timedelta(minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond)
+    due = last - into_the_hour + timedelta(hours=1)
+    if now < due:
+        return "due", due
+    return ("now" if now - due < UNDER_WAY else "overdue"), due
 
 
 def ticks(largest: float) -> list[float]:

@@ -77,7 +77,7 @@ def test_auto_sync_shows_what_the_syncs_recorded(warehouse: Warehouse) -> None:
     ]  # fmt: skip
     assert (shown["enabled"], shown["in_time"], shown["status"], shown["score"]) == (2, 1, "Failing", 80)
     assert shown["last"] == NOW - timedelta(minutes=10)
-    assert (shown["due"], shown["due_at"]) == ("due", NOW + timedelta(minutes=30.5))
+    assert (shown["due"], shown["due_at"]) == ("due", NOW + timedelta(minutes=30))
     assert [(day.day, good, total) for day, good, total, _ in shown["week"]][-2:] == [(22, 1, 1), (23, 3, 4)]
     assert shown["success"] == 4 / 5
     assert [each.title for each in shown["problems"]] == ["The sync of globex failed"]

@@ -41,11 +41,22 @@ def test_the_hours_end_with_the_one_that_runs_and_yesterdays_stay_yesterdays() -
 
 
 @pytest.mark.parametrize(
-    ("minutes_ago", "told", "due"), [(None, "never", None), (20, "due", 40), (60, "due", 0), (61, "overdue", -1)]
+    ("last", "zone", "told", "due"),
+    [
+        (None, "UTC", "never", None),
+        ("12:00:10", "UTC", "due", "13:00"),
+        ("12:24:00", "UTC", "due", "13:00"),
+        ("11:59:59", "UTC", "overdue", "12:00"),
+        ("10:00:00", "UTC", "overdue", "11:00"),
+        ("11:31:00", "Asia/Kolkata", "now", "12:30"),
+        ("12:29:59", "Asia/Kolkata", "now", "12:30"),
+        ("11:10:00", "Asia/Kolkata", "overdue", "11:30"),
+    ],
 )
-def test_the_next_sync_is_an_hour_after_the_last(minutes_ago: int | None, told: str, due: int | None) -> None:
-    last = None if minutes_ago is None else NOW - timedelta(minutes=minutes_ago)
-    assert next_sync(last, NOW) == (told, None if due is None else NOW + timedelta(minutes=due))
+def test_the_next_sync_is_at_the_sites_next_full_hour(last: str | None, zone: str, told: str, due: str | None) -> None:
+    moment = last and datetime.fromisoformat(f"2026-03-23T{last}")
+    expected = due and datetime.fromisoformat(f"2026-03-23T{due}")
+    assert next_sync(moment or None, NOW, ZoneInfo(zone)) == (told, expected)
 
 
 @pytest.mark.parametrize("largest", [0, 0.3, 1, 2, 7, 12, 51, 99, 100, 101, 999, 1500, 20480, 123_456])
