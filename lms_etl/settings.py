@@ -351,6 +351,44 @@ class Settings(BaseSettings):
     api_jwt_unit_claims: Names = variable(
         "API_JWT_UNIT_CLAIMS", ("prodi",), "Claims that name a unit by name or id; the first one present counts."
     )
+    api_slow_seconds: float = variable(
+        "API_SLOW_SECONDS", 5, "Mean seconds of a company's answers above which an alert is raised.", gt=0
+    )
+    api_min_success_rate: float = variable(
+        "API_MIN_SUCCESS_RATE", 0.95, "Share of a company's calls that has to succeed.", ge=0, le=1
+    )
+    api_min_cache_hit_rate: float = variable(
+        "API_MIN_CACHE_HIT_RATE", 0.7, "Share of a company's calls that has to be answered from the cache.", ge=0, le=1
+    )
+    api_min_calls: int = variable(
+        "API_MIN_CALLS", 20, "Calls of a company in an hour below which its calls are not judged.", ge=1
+    )
+    api_failures_per_address: int = variable(
+        "API_FAILURES_PER_ADDRESS", 10, "Failed authentications of an address in an hour that raise an alert.", ge=1
+    )
+    api_addresses_per_user: int = variable(
+        "API_ADDRESSES_PER_USER", 5, "Addresses of one user in an hour that raise an alert.", ge=2
+    )
+    api_companies_per_user: int = variable(
+        "API_COMPANIES_PER_USER", 3, "Companies that one user may read in an hour before an alert is raised.", ge=1
+    )
+    api_calls_per_user: int = variable(
+        "API_CALLS_PER_USER", 200, "Calls that one user may make in an hour before an alert is raised.", ge=1
+    )
+    monitor_session_hours: float = variable(
+        "LMS_ETL_MONITOR_SESSION_HOURS",
+        12,
+        "Hours after which the monitor page asks for the token again.",
+        gt=0,
+        le=168,
+    )
+    monitor_secret: str = variable(
+        "LMS_ETL_MONITOR_SECRET",
+        "",
+        "Secret that signs the monitor's sessions, at least 32 characters; empty: one is made and kept in the home "
+        "folder. Several machines need the same.",
+        repr=False,
+    )
 
     _demo: bool = PrivateAttr(default=False)
 
@@ -423,6 +461,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("monitor_secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("shorter than 32 characters; make one with `openssl rand -hex 32`")
+        return value
 
     def model_post_init(self, _context: Any) -> None:
         self._demo = not self.moodle_database_url

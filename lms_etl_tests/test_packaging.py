@@ -25,7 +25,9 @@ def test_the_wheel_carries_the_statements_the_migrations_and_the_demo(wheel: Pat
     packed = set(zipfile.ZipFile(wheel).namelist())
     statements = {f"lms_etl/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*.sql")}
     package = {
-        str(path.relative_to(ROOT)) for path in (ROOT / "lms_etl").rglob("*") if path.suffix in {".py", ".csv", ".mako"}
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "lms_etl").rglob("*")
+        if path.suffix in {".py", ".csv", ".mako", ".html", ".css", ".js", ".svg"}
     }
     assert statements | package | {"lms_etl/deploy/embedded/dagster.yaml"} <= packed
     assert not [name for name in packed if name.startswith("lms_etl_tests")]

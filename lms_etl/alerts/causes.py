@@ -12,6 +12,9 @@ from lms_etl.alerts.spans import Spans
 _DATABASE = re.compile(r"Failed to connect to database: (.*?) \((MOODLE|WAREHOUSE)_DATABASE_URL=")
 _SIDES = {"MOODLE": "source", "WAREHOUSE": "warehouse"}
 _DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_OF_COMPANY = re.compile(r"company \d+: ")
+"""How a run of course progress begins to say which companies failed: each is told on its own, see levels.py."""
+
 _REFUSED = re.compile(
     r"ETL process is already running|ETL time window expired|Waiting for .* ETL to complete|Stopped on request|"
     r"Request \d+ is "
@@ -111,6 +114,8 @@ def run_events(run: Run, secrets: tuple[str, ...] = ()) -> list[Event]:
     outage = database_event(fault, key, "", run.at, run.run_id, secrets)
     if outage:
         return [*events, outage]
+    if fault.ours and _OF_COMPANY.match(fault.text):
+        return events
     what = about(run.job, run.days)
     refused = fault.ours and _REFUSED.match(fault.text)
     failed = Event(

@@ -14,6 +14,18 @@ ADVICE = {
     "tick_failed": "Open it under Automation in the Dagster UI; it tries again by itself.",
     "stale_run": "Nothing to clean up; load the day again: `lms-etl backfill --from DAY --to DAY`.",
     "database_down": "Check that the server runs and takes our user: `lms-etl doctor` says what it sees.",
+    "progress_failed": "Mend what the error names; the next hourly sync tries again, or /monitor/control at once.",
+    "progress_late": "Look whether the Dagster daemon and the hourly schedule run; sync at once on /monitor/control.",
+    "progress_errors": "Look at the errors of the company's syncs on /monitor.",
+    "api_slow": "Look on /monitor/performance which hours are slow, and at the warehouse's own load.",
+    "api_failing": "Look on /monitor/security which errors the calls get.",
+    "cache_cold": "Look whether the company's cache is on and its readers ask for the same pages; else switch it off.",
+    "quota_exceeded": "Raise the company's rate_limit if its calls are meant; it starts anew at the site's midnight.",
+    "quota_nearly_used": "Nothing yet; raise the company's rate_limit if its calls are meant.",
+    "auth_failures": "Find out whose address it is; block it in front of the API if it is nobody's.",
+    "many_addresses": "Ask the user; if in doubt revoke the token: `lms-etl token revoke PREFIX`.",
+    "many_companies": "Look whether the user may read so many: `lms-etl user list`.",
+    "many_calls": "Ask the user; the same rows can be had in fewer calls with a larger limit.",
 }
 """What to do next, by kind; docs/alerts.md says more."""
 

@@ -19,6 +19,18 @@ Kind = Literal[
     "tick_failed",
     "stale_run",
     "database_down",
+    "progress_failed",
+    "progress_late",
+    "progress_errors",
+    "api_slow",
+    "api_failing",
+    "cache_cold",
+    "quota_exceeded",
+    "quota_nearly_used",
+    "auth_failures",
+    "many_addresses",
+    "many_companies",
+    "many_calls",
 ]
 USUAL: dict[Kind, Severity] = {
     "run_failed": "high",
@@ -29,6 +41,18 @@ USUAL: dict[Kind, Severity] = {
     "tick_failed": "high",
     "stale_run": "high",
     "database_down": "critical",
+    "progress_failed": "high",
+    "progress_late": "high",
+    "progress_errors": "medium",
+    "api_slow": "medium",
+    "api_failing": "high",
+    "cache_cold": "medium",
+    "quota_exceeded": "high",
+    "quota_nearly_used": "low",
+    "auth_failures": "high",
+    "many_addresses": "high",
+    "many_companies": "high",
+    "many_calls": "medium",
 }
 """Every kind of alert and how bad it is unless ALERT_SEVERITIES says otherwise."""
 
@@ -47,10 +71,20 @@ LOADED_LAST = {
 """The table that a job loads last: once its day is there, a failed run of that day is mended, whoever loaded it."""
 
 
+OF_COMPANIES: tuple[Kind, ...] = ("progress_failed", "progress_late", "progress_errors")
+"""What is told of each company's syncs."""
+
 RESTATES: dict[str, tuple[Kind, ...]] = {
-    "last_sync_succeeded": ("run_failed", "database_down", "stale_run", "check_failed"),
-    "there_was_a_sync_in_time": ("run_failed", "database_down", "stale_run", "check_failed", "day_missed"),
-    "few_runs_fail": ("run_failed", "database_down", "stale_run"),
+    "last_sync_succeeded": ("run_failed", "database_down", "stale_run", "check_failed", *OF_COMPANIES),
+    "there_was_a_sync_in_time": (
+        "run_failed",
+        "database_down",
+        "stale_run",
+        "check_failed",
+        "day_missed",
+        *OF_COMPANIES,
+    ),
+    "few_runs_fail": ("run_failed", "database_down", "stale_run", *OF_COMPANIES),
     "no_window_was_missed": ("day_missed",),
 }
 """Checks of the syncs themselves, which look at what other alerts have told already, and the kinds of those."""

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from lms_etl import databases
-from lms_etl.alerts import causes, channels, observed, outbox, watched
+from lms_etl.alerts import causes, channels, levels, observed, outbox, watched
 from lms_etl.alerts.hub import Hub, Noted
 from lms_etl.alerts.outage import Outage
 from lms_etl.alerts.redaction import secrets_of
@@ -127,6 +127,7 @@ def observe(instance: dg.DagsterInstance, warehouse: Warehouse, cursor: Cursor, 
     before = datetime.fromisoformat(cursor.noted) - OVERLAP if cursor.noted else now - LOOK_BACK
     with warehouse.reading() as connection:
         missed = causes.missed_events(watched.missed_days(connection, before))
+        service = levels.look(connection, settings, now)
         silence = timedelta(minutes=settings.alert_stale_minutes)
         stale = causes.stale_events(watched.stale_runs(connection, before, now, silence))
         runs = [
@@ -136,9 +137,10 @@ def observe(instance: dg.DagsterInstance, warehouse: Warehouse, cursor: Cursor, 
             for run in ended.runs
         ]
     events = [event for run in runs for event in causes.run_events(run, secrets)]
-    events += [*causes.tick_events(ticks, secrets), *missed, *stale]
+    events += [*causes.tick_events(ticks, secrets), *missed, *stale, *service.events]
     proofs = [proof for run in runs for proof in causes.proofs(run)]
     proofs += [Proof("tick", tick.name, tick.at) for tick in ticks if tick.fault is None]
+    proofs += service.proofs
     if cursor.outage:
         events.append(cursor.outage.event())
         proofs.append(Proof("tick", "warehouse", now))

@@ -15,6 +15,7 @@ from lms_etl.api.auth import Access, caller
 from lms_etl.api.cache import answers_of
 from lms_etl.api.calls import Journal
 from lms_etl.api.metrics import Metrics
+from lms_etl.api.monitor import wiring
 from lms_etl.api.observed import Observed
 from lms_etl.api.parameters import known_parameters
 from lms_etl.api.pulls.pages import Pages
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (data.router, report.router, states.router, triggers.router, health.router):
         app.include_router(router, dependencies=[Depends(caller), Depends(known_parameters)])
     app.include_router(docs_page.router)
+    wiring.install(app, warehouse)
     errors.install(app)
     openapi.install(app)
     app.add_middleware(

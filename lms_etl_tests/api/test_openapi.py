@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -62,7 +63,12 @@ def test_every_route_and_code_is_documented(small_api: Api) -> None:
 def test_the_page_for_people_needs_no_token_and_shows_the_description(small_api: Api) -> None:
     page = small_api.client.get("/docs")
     assert page.status_code == 200
-    assert "/openapi.json" in page.text
+    assert "http" not in page.text
+    files = re.findall(r'(?:src|href)="(.*?)"', page.text)
+    answers = {file: small_api.client.get(file) for file in files}
+    assert [file for file, answer in answers.items() if answer.status_code != 200] == []
+    assert "/openapi.json" in answers["/docs/start.js"].text
+    assert small_api.client.get("/docs/core.py").status_code == 404
 
 
 # A cursor that no answer handed out, a period that ends before it begins, a day that is not over: right by their shape,
