@@ -9,6 +9,7 @@ from lms_etl.alerts.sensors import alert_sensor
 from lms_etl.progress import assets as progress_assets
 from lms_etl.progress import automation as progress_automation
 from lms_etl.progress import checks as progress_checks
+from lms_etl.progress.requests import progress_request_sensor
 from lms_etl.settings import current
 from lms_etl.sources.moodle import Moodle
 
@@ -40,7 +41,13 @@ defs = dg.Definitions(
         retention.retention_schedule,
         *progress_automation.schedules,
     ],
-    sensors=[requests.request_sensor, window_sensor.window_sensor, late_sensor.late_rows_sensor, alert_sensor],
+    sensors=[
+        requests.request_sensor,
+        progress_request_sensor,
+        window_sensor.window_sensor,
+        late_sensor.late_rows_sensor,
+        alert_sensor,
+    ],
     resources={"moodle": Moodle(current()), "warehouse": warehouse_of_run},
     executor=dg.in_process_executor,
 )

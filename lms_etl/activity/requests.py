@@ -101,7 +101,7 @@ def tick(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.SensorResult:
             queue.close(connection, number, status, error)
         for row in waiting:
             if row.dagster_run_id:
-                link(connection, row)
+                queue.link(connection, row.id, row.dagster_run_id)
     known = [row for row in waiting if row.dagster_run_id]
     alive = [row for row in started if row.id not in ended] + known
     queued = sum(row.status == "QUEUED" for row in alive)
@@ -136,12 +136,6 @@ def run_request(row: Row) -> dg.RunRequest:
     if row.forced:
         tags[FORCE_TAG] = "true"
     return dg.RunRequest(row.run_key, job_name=queue.JOBS[row.job], partition_key=str(row.day), tags=tags)
-
-
-def link(connection: sa.Connection, row: Row) -> None:
-    """Notes in the row which run Dagster has made for it."""
-    waits = sa.update(runs).where(runs.c.id == row.id, runs.c.status == "QUEUED")
-    connection.execute(waits.values(dagster_run_id=row.dagster_run_id))
 
 
 def live_rows(warehouse: Warehouse, instance: dg.DagsterInstance) -> tuple[list[Row], list[Row]]:

@@ -114,6 +114,11 @@ def _change(connection: sa.Connection, run: int, only_if: str, **values: Any) ->
     return bool(changed.rowcount)
 
 
+def link(connection: sa.Connection, run: int, dagster_run_id: str) -> bool:
+    """Notes in the row of a request which run Dagster has made for it, if it still waits; tells whether it did."""
+    return _change(connection, run, "QUEUED", dagster_run_id=dagster_run_id)
+
+
 def close(
     connection: sa.Connection,
     run: int,

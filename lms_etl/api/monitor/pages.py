@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from lms_etl import clock
 from lms_etl.api import tokens
-from lms_etl.api.auth import Access, caller
+from lms_etl.api.auth import Access, bearer_of
 from lms_etl.api.errors import ApiError
 from lms_etl.api.monitor import auto_sync, performance, security
 from lms_etl.api.monitor.rendering import FILES, PageRoute, Pages, file
@@ -120,9 +120,7 @@ def _require_admin(request: Request, token: str) -> None:
 
     It goes the way of every request of the API, where attempts are counted and noted.
     """
-    headers = [(name, value) for name, value in request.headers.raw if name != b"authorization"]
-    headers.append((b"authorization", f"Bearer {token}".encode()))
-    scope = caller(Request({**request.scope, "headers": headers}), None)
+    scope = bearer_of(request, f"Bearer {token}").scope
     if not scope.admin or not tokens.SHAPE.fullmatch(token):
         access: Access = request.app.state.access
         access.quotas.failure(request.client.host if request.client else "unknown")
