@@ -16,17 +16,19 @@ from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from lms_etl import databases
 from lms_etl.api import tokens, users
 from lms_etl.api.calls import note_attempt
 from lms_etl.api.claims import BadJwt, Category, Verifier, scope_of
 from lms_etl.api.errors import ApiError
 from lms_etl.api.quotas import Quotas
+from lms_etl.api.reading.rows import glance_of
 from lms_etl.api.request_log import logger
 from lms_etl.api.scope import Scope
 from lms_etl.api.shared import SharedReading
 from lms_etl.warehouse.registry import utc_now
 from lms_etl.warehouse.tables import courses
-from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl.warehouse.warehouse import SETTING, Warehouse
 
 CATEGORIES_SECONDS = 30
 """How long the names of directorates and units are remembered for JWTs."""
@@ -91,7 +93,7 @@ class Access:
         token = token.strip()
         if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
             raise tokens.BadToken("there is no bearer token")
-        with self.warehouse.reading() as connection:
+        with databases.plain_errors(SETTING, self.warehouse.url), glance_of(self.warehouse) as connection:
             found = self._of_setting(connection, token)
             if found is None:
                 known = self._of_token if token.startswith("lms_") else self._of_jwt

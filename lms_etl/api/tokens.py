@@ -22,6 +22,8 @@ SHAPE = re.compile(r"lms_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 PREFIX = 12
 """Characters of a token that identify it in lists and in the index; the 43 after them are the secret."""
 _NOBODYS = "0" * 64
+_FOUND = sa.select(tokens).where(tokens.c.prefix == sa.bindparam("prefix"))
+"""Made once: every request executes it."""
 
 
 class BadToken(Exception):
@@ -52,8 +54,7 @@ def find(connection: sa.Connection, token: str) -> tuple[int, str]:
     if not SHAPE.fullmatch(token):
         raise BadToken("it has not the shape of a token")
     given = hash_of(token)
-    query = sa.select(tokens).where(tokens.c.prefix == token[:PREFIX])
-    found = connection.execute(query).all()
+    found = connection.execute(_FOUND, {"prefix": token[:PREFIX]}).all()
     matching = [row for row in found if hmac.compare_digest(row.token_hash, given)]
     if not matching:
         hmac.compare_digest(_NOBODYS, given)

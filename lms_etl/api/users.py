@@ -14,6 +14,13 @@ from lms_etl.warehouse.tables import api_users as users
 
 Role = Literal["admin", "reader"]
 
+# Made once: every request executes it.
+_PRIVILEGE = (
+    sa.select(users.c.username, users.c.role, users.c.disabled_at, filters.c.kind, filters.c.category_id)
+    .join_from(users, filters, filters.c.username == users.c.username, isouter=True)
+    .where(users.c.username == sa.bindparam("name"))
+)
+
 
 class UserProblem(Exception):
     """A user cannot be made, changed or found as asked; one line for the command line."""
@@ -62,13 +69,8 @@ def disable(connection: sa.Connection, username: str) -> int:
 
 def privilege_of(connection: sa.Connection, username: str) -> Scope:
     """The privilege of a username. Raises NoPrivilege for one that is unknown or disabled."""
-    query = (
-        sa.select(users.c.username, users.c.role, users.c.disabled_at, filters.c.kind, filters.c.category_id)
-        .join_from(users, filters, filters.c.username == users.c.username, isouter=True)
-        .where(users.c.username == username)
-    )
     # MySQL finds Ana and "ana " for ana; a privilege belongs to the exact name.
-    rows = [row for row in connection.execute(query) if row.username == username]
+    rows = [row for row in connection.execute(_PRIVILEGE, {"name": username}) if row.username == username]
     if not rows or rows[0].disabled_at is not None:
         raise NoPrivilege(username)
     own: dict[str, set[int]] = {"directorate": set(), "unit": set(), "company": set()}
