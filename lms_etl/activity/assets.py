@@ -19,26 +19,13 @@ from lms_etl.run_tags import caller_of
 from lms_etl.settings import current
 from lms_etl.sources.moodle import DayViews, Moodle
 from lms_etl.sources.read_ahead import read_ahead
+from lms_etl.table_metadata import described
 from lms_etl.warehouse import bulk, queue, tables
 from lms_etl.warehouse.warehouse import Warehouse
 
 local_days = daily_partitions(current().start_date, current().zone)
 GROUP = "activity"
 OWNERS = ["team:data-engineering"]
-
-
-def described(table: sa.Table) -> dict[str, Any]:
-    """The definition metadata of an asset that is a table: its name, and every column with type and meaning."""
-    columns = [
-        dg.TableColumn(
-            column.name,
-            str(column.type).lower(),
-            column.comment,
-            dg.TableColumnConstraints(nullable=bool(column.nullable), unique=column.primary_key),
-        )
-        for column in table.columns
-    ]
-    return {"dagster/table_name": table.name, "dagster/column_schema": dg.TableSchema(columns)}
 
 
 def daily_asset(table: sa.Table, pool: str, deps: Sequence[dg.AssetsDefinition] = ()) -> Any:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from lms_etl.activity.assets import described
 from lms_etl.day_guards import permanent_failures
 from lms_etl.progress import companies as registered
 from lms_etl.progress.rounds import Round, chosen, go_round
@@ -18,6 +17,7 @@ from lms_etl.progress.sync_log import CHANGES, CLEANUP, FULL, RECONCILE, Caller
 from lms_etl.run_tags import caller_of
 from lms_etl.sources import moodle_progress
 from lms_etl.sources.moodle import Moodle
+from lms_etl.table_metadata import described
 from lms_etl.warehouse import tables
 from lms_etl.warehouse.warehouse import Warehouse
 

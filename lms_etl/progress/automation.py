@@ -2,15 +2,16 @@
 
 import dagster as dg
 
-from lms_etl.activity.automation import job
 from lms_etl.progress.assets import GROUP, course_progress
 from lms_etl.progress.sync_log import RECONCILE
 from lms_etl.settings import current
 
-progress_job = job(
+progress_job = dg.define_asset_job(
     "progress_job",
-    dg.AssetSelection.groups(GROUP),
-    "Companies, then their course progress: what changed since the last sync, unless the configuration says otherwise.",
+    selection=dg.AssetSelection.groups(GROUP),
+    description="Companies, then their course progress: what changed since the last sync, unless it is told otherwise.",
+    executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": str(current().max_runtime)},
 )
 jobs = [progress_job]
 

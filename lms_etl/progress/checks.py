@@ -10,13 +10,13 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from lms_etl.activity.checks import SHOWN, rows_of
 from lms_etl.day_guards import permanent_failures
 from lms_etl.progress.assets import course_progress
 from lms_etl.progress.sync_log import FULL, RECONCILE, SUCCESS
 from lms_etl.warehouse import tables
 from lms_etl.warehouse.warehouse import Warehouse
 
+SHOWN = 20
 _TABLE = tables.course_progress
 _ROW = _TABLE.c
 
@@ -34,7 +34,7 @@ def source_and_warehouse_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.Ass
         .group_by(syncs.c.companyid, syncs.c.rows_read)
     )
     with permanent_failures():
-        found = rows_of(warehouse, query)
+        found = _rows(warehouse, query)
     complaints = [
         f"company {company}: Moodle gave {read} rows, the warehouse has {loaded}"
         for company, read, loaded in found
@@ -49,7 +49,7 @@ def each_user_stands_once_in_a_course(warehouse: dg.ResourceParam[Warehouse]) ->
     key = (_ROW.companyid, _ROW.userid, _ROW.courseid)
     query = sa.select(*key, sa.func.count()).group_by(*key).having(sa.func.count() > 1).limit(SHOWN)
     with permanent_failures():
-        found = rows_of(warehouse, query)
+        found = _rows(warehouse, query)
     return verdict([f"{_named(row)}: {row[3]} rows instead of 1" for row in found])
 
 
@@ -64,7 +64,7 @@ def percentages_are_possible(warehouse: dg.ResourceParam[Warehouse]) -> dg.Asset
         _ROW.companyid, _ROW.userid, _ROW.courseid, _ROW.percentage, _ROW.status, _ROW.timecompleted
     ).where(odd, _ROW.is_deleted == 0)
     with permanent_failures():
-        found = rows_of(warehouse, query.limit(SHOWN))
+        found = _rows(warehouse, query.limit(SHOWN))
     return verdict([f"{_named(row)}: {row[3]} %, {row[4]}, completed at {row[5]}" for row in found])
 
 
@@ -81,3 +81,8 @@ def verdict(complaints: list[str], **numbers: Any) -> dg.AssetCheckResult:
 
 def _named(row: Sequence[Any]) -> str:
     return f"company {row[0]} user {row[1]} course {row[2]}"
+
+
+def _rows(warehouse: Warehouse, query: sa.Select[Any]) -> Sequence[Any]:
+    with warehouse.reading() as connection:
+        return connection.execute(query).fetchall()

@@ -50,6 +50,9 @@ def test_who_is_not_active_has_no_row(acme: Acme) -> None:
         members[name] = site.user(name)
         site.enrol(members[name], acme.algebra, **enrolment)
     company = site.company("GAMMA", members=members.values(), courses=[acme.algebra, hidden])
+    paused = site.user("paused")
+    site.enrol(paused, acme.algebra)
+    site.insert("company_users", companyid=company, userid=paused, suspended=1)
     acme.progress.sync(company)
     assert acme.progress.stored(company) == []
 
