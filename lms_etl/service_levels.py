@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from lms_etl.service_counts import CompanyCalls, CompanySyncs, Quota, UserCalls, mean, rate
+
 Verdict = Literal["bad", "well", "unknown"]
-REFUSALS = ("ratelimitexceeded", "toomanyrequests", "invalidtoken")
-"""Error codes of calls refused at the door, by a quota or for their token: neither answered nor failed."""
-
-NEARLY_USED = 80
-"""Percent of a quota from which on it is nearly used up."""
-
 ISSUES = frozenset(
     {
         "progress_failed",
@@ -50,83 +46,6 @@ class Levels:
 
 
 @dataclass(frozen=True)
-class CompanySyncs:
-    """What the syncs of one company came to. Moments are UTC without an offset; counts are of the last day."""
-
-    companyid: int
-    name: str
-    enabled: bool
-    known_since: datetime
-    newest: str | None = None
-    newest_at: datetime | None = None
-    newest_error: str | None = None
-    ended: str | None = None
-    ended_error: str | None = None
-    ended_at: datetime | None = None
-    last_success: datetime | None = None
-    syncs: int = 0
-    failed: int = 0
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-
-@dataclass(frozen=True)
-class CompanyCalls:
-    """Calls of one company in a time; `asked` of them looked into the cache, `hits` found it there."""
-
-    companyid: int | None
-    name: str
-    calls: int
-    answered: int
-    refused: int
-    milliseconds: float
-    records: int
-    asked: int
-    hits: int
-
-    @property
-    def failed(self) -> int:
-        return self.calls - self.answered - self.refused
-
-
-@dataclass(frozen=True)
-class UserCalls:
-    """Calls on behalf of one user in an hour, from how many addresses, for how many companies."""
-
-    username: str
-    calls: int
-    addresses: int
-    companies: int
-
-
-@dataclass(frozen=True)
-class Quota:
-    """What one company has used of its quota on one day; `limit` None for none."""
-
-    companyid: int
-    name: str
-    day: str
-    used: int
-    refused: int
-    limit: int | None
-
-    @property
-    def percent(self) -> int | None:
-        """Whole percent used, rounded down; None without a limit."""
-        return None if not self.limit else self.used * 100 // self.limit
-
-    @property
-    def state(self) -> Literal["unlimited", "ok", "warning", "exceeded"]:
-        """`warning` from 80 percent, `exceeded` from 100 on or once a call was refused."""
-        if self.refused:
-            return "exceeded"
-        if self.percent is None:
-            return "unlimited"
-        return "exceeded" if self.percent >= 100 else "warning" if self.percent >= NEARLY_USED else "ok"
-
-
-@dataclass(frozen=True)
 class Judgement:
     """One sentence about one subject. `key` names the subject in few characters; `title` says what is bad."""
 
@@ -140,15 +59,6 @@ class Judgement:
     """When it turned bad, where that is known."""
 
 
-def rate(part: int, whole: int) -> float | None:
-    """A share from 0 to 1; None of nothing."""
-    return part / whole if whole else None
-
-
-def mean(total: float, count: int) -> float | None:
-    return total / count if count else None
-
-
 def judge_syncs(companies: Iterable[CompanySyncs], now: datetime, levels: Levels) -> list[Judgement]:
     """Per company: its newest sync did not fail, one succeeded in time, few fail. The first that is bad is told.
 
@@ -156,28 +66,23 @@ def judge_syncs(companies: Iterable[CompanySyncs], now: datetime, levels: Levels
     """
     found = []
     for company in companies:
-        failed, late, errors = (
-            _failed(company) if company.enabled else ("well", "", ""),
-            _late(company, now, levels) if company.enabled else ("well", "", ""),
-            _errors(company, levels) if company.enabled else ("well", "", ""),
+        said = (
+            ("progress_failed", _failed(company), company.ended_at),
+            ("progress_late", _late(company, now, levels), None),
+            ("progress_errors", _errors(company, levels), None),
         )
         told = False
-        for kind, (verdict, title, detail) in (
-            ("progress_failed", failed),
-            ("progress_late", late),
-            ("progress_errors", errors),
-        ):
-            # One trouble, one alert: a company whose sync fails is soon late too.
-            shown: Verdict = "unknown" if told and verdict == "bad" else verdict  # type: ignore[assignment]
-            since = company.ended_at if kind == "progress_failed" else None
-            found.append(
-                Judgement(kind, str(company.companyid), f"company {company.name}", shown, title, detail, since)
-            )
-            told = told or verdict == "bad"
+        for kind, (verdict, title, detail), since in said:
+            shown = verdict if company.enabled else "well"
+            if told and shown == "bad":
+                shown = "unknown"  # One trouble, one alert: a company whose sync fails is soon late too.
+            subject = f"company {company.name}"
+            found.append(Judgement(kind, str(company.companyid), subject, shown, title, detail, since))
+            told = told or shown == "bad"
     return found
 
 
-Said = tuple[str, str, str]
+Said = tuple[Verdict, str, str]
 """Verdict, title, detail."""
 
 

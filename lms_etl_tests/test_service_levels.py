@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
+from lms_etl.service_counts import CompanyCalls, CompanySyncs, Quota, UserCalls, mean, rate
 from lms_etl.service_levels import (
-    CompanyCalls,
-    CompanySyncs,
     Judgement,
     Levels,
-    Quota,
-    UserCalls,
     health,
     health_score,
     judge_addresses,
@@ -19,8 +16,6 @@ from lms_etl.service_levels import (
     judge_quotas,
     judge_syncs,
     judge_users,
-    mean,
-    rate,
 )
 from lms_etl_tests.service_rows import NOW
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from lms_etl.service_levels import REFUSALS, CompanyCalls, Quota, UserCalls
+from lms_etl.service_counts import REFUSALS, CompanyCalls, Quota, UserCalls
 from lms_etl.warehouse.tables import api_calls as calls
 from lms_etl.warehouse.tables import auth_attempts, companies, company_quotas
 

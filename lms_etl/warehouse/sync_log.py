@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lms_etl.service_levels import CompanySyncs
+from lms_etl.service_counts import CompanySyncs
 from lms_etl.warehouse.tables import companies, company_settings, course_progress
 from lms_etl.warehouse.tables import progress_syncs as syncs
 

@@ -11,7 +11,8 @@ from lms_etl.alerts.levels import judged
 from lms_etl.api.monitor.charts import Bar, bars
 from lms_etl.api.monitor.spans import bounds_of, last_days, next_sync
 from lms_etl.api.monitor.words import percent
-from lms_etl.service_levels import CompanySyncs, Judgement, health, rate
+from lms_etl.service_counts import CompanySyncs, rate
+from lms_etl.service_levels import Judgement, health
 from lms_etl.warehouse import sync_log
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl.window_states import lines

@@ -6,7 +6,7 @@ from typing import Any
 from lms_etl.api.monitor.charts import Bar, bars
 from lms_etl.api.monitor.spans import last_hours
 from lms_etl.api.monitor.words import milliseconds
-from lms_etl.service_levels import CompanyCalls, Quota, mean, rate
+from lms_etl.service_counts import CompanyCalls, Quota, mean, rate
 from lms_etl.warehouse import call_log
 from lms_etl.warehouse.call_log import Counts
 from lms_etl.warehouse.warehouse import Warehouse
