@@ -1,9 +1,12 @@
-"""The sensor that turns requests for a sync of course progress into runs; `request_sensor` ends what they leave."""
+"""The sensor that starts the syncs of course progress which people have asked for on the control page.
 
-from collections.abc import Sequence
+The row of a request is ended by the request sensor, as that of every run in Dagster.
+"""
+
 from typing import Any
 
 import dagster as dg
+import sqlalchemy as sa
 
 from lms_etl.activity.requests import EVERY_SECONDS, run_key
 from lms_etl.progress.assets import course_progress
@@ -14,41 +17,6 @@ from lms_etl.warehouse.progress_queue import Wanted
 from lms_etl.warehouse.warehouse import SchemaError, Warehouse
 
 
-def tick(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.SensorResult:
-    """One look at the queue: notes which runs Dagster has made, then asks for those that are missing."""
-    with warehouse.reading() as connection:
-        live = progress_queue.live(connection)
-    waiting = {run_key(row): row for row in live if row["dagster_run_id"] is None}
-    keys = list(waiting)
-    made = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: keys})) if keys else []
-    if made:
-        with warehouse.writing() as connection:
-            for run in made:
-                row = waiting.pop(run.tags[RUN_KEY_TAG])
-                queue.link(connection, row["id"], run.run_id)
-    if waiting:
-        return dg.SensorResult(run_requests=[run_request(key, row) for key, row in waiting.items()])
-    return dg.SensorResult(skip_reason=told(live))
-
-
-def run_request(key: str, row: Any) -> dg.RunRequest:
-    """The run of a request, with its kind, company and hours as the configuration."""
-    wanted = Wanted.read(row["live_key"])
-    asked: dict[str, Any] = {"kind": wanted.kind}
-    if wanted.company is not None:
-        asked["companies"] = [wanted.company]
-    if wanted.hours_back is not None:
-        asked["hours_back"] = wanted.hours_back
-    config = {"ops": {course_progress.op.name: {"config": asked}}}
-    return dg.RunRequest(key, run_config=config, tags={TRIGGER_TAG: row["trigger"]})
-
-
-def told(live: Sequence[Any]) -> str:
-    """What the tick saw, and when it looks again."""
-    seen = f"{len(live)} requests run in Dagster" if live else "No request waits"
-    return f"{seen}. The next look is in {EVERY_SECONDS} s."
-
-
 @dg.sensor(
     job=progress_job,
     minimum_interval_seconds=EVERY_SECONDS,
@@ -56,10 +24,45 @@ def told(live: Sequence[Any]) -> str:
 )
 def progress_request_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> dg.SensorResult | dg.SkipReason:
-    """Starts the syncs of course progress that the control page has queued, oldest first."""
+) -> dg.RunRequest | dg.SkipReason:
+    """Starts the syncs of course progress that were asked for, oldest first and one at a time."""
     try:
         schema.require_current(warehouse)
     except SchemaError as error:
         return dg.SkipReason(f"{error} The next look is in {EVERY_SECONDS} s.")
-    return tick(context.instance, warehouse)
+    return next_sync(context.instance, warehouse)
+
+
+def next_sync(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """The oldest request as a run; none while another one runs."""
+    with warehouse.reading() as connection:
+        found = progress_queue.live(connection)
+    begun = [row for row in found if row["dagster_run_id"]]
+    for row in found:
+        if row["dagster_run_id"]:
+            continue
+        made = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: run_key(row)}), limit=1)
+        if made:
+            with warehouse.writing() as connection:
+                queue.link(connection, row["id"], made[0].run_id)
+            begun.append(row)
+        elif not begun:
+            return _start(warehouse, row)
+    waits = f"{len(found) - len(begun)} wait for request {begun[0]['id']}" if begun else "No sync is asked for"
+    return dg.SkipReason(f"{waits}. The next look is in {EVERY_SECONDS} s.")
+
+
+def _start(warehouse: Warehouse, row: sa.RowMapping) -> dg.RunRequest | dg.SkipReason:
+    try:
+        wanted = Wanted.read(row["live_key"])
+    except ValueError as error:
+        with warehouse.writing() as connection:
+            queue.close(connection, row["id"], "FAILED", str(error))
+        return dg.SkipReason(f"{error}. The next look is in {EVERY_SECONDS} s.")
+    asked: dict[str, Any] = {
+        "kind": wanted.kind,
+        "companies": [wanted.company] if wanted.company else [],
+        "hours_back": wanted.hours_back or 0,
+    }
+    config = {"ops": {course_progress.op.name: {"config": asked}}}
+    return dg.RunRequest(run_key(row), run_config=config, tags={TRIGGER_TAG: row["trigger"]})
