@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 from zlib import crc32
 
@@ -13,9 +14,10 @@ import pytest
 from lms_etl.definitions import defs
 from lms_etl.run_tags import TRIGGER_TAG
 from lms_etl.sources.moodle import Moodle
-from lms_etl.warehouse import schema, tables
+from lms_etl.warehouse import tables
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.site import Site
+from lms_etl_tests.warehouse.rows import lay_tables
 
 DATABASES = [("sqlite", "sqlite"), ("mariadb", "postgresql"), ("postgresql", "mariadb")]
 
@@ -42,7 +44,7 @@ class Etl:
 
         As a backfill, unless told otherwise: the windows of the sites' days are long closed. None is the UI.
         """
-        definition = self.definitions().resolve_job_def(job)
+        definition = self.definitions.resolve_job_def(job)
         daily = [
             node.name for node in definition.nodes if node.name in ("activity_counts", "user_counts", "user_activity")
         ]
@@ -57,7 +59,9 @@ class Etl:
             **days,
         )
 
+    @cached_property
     def definitions(self) -> dg.Definitions:
+        """The code location on the databases of the test; made once, since Dagster makes a repository of each."""
         resources = {"moodle": self.moodle, "warehouse": self.warehouse}
         return dg.Definitions(
             assets=defs.assets,
@@ -99,7 +103,7 @@ def make_etl(new_database: Callable[[str], str]) -> Iterator[Callable[[str, str]
         moodle = site.moodle()
         settings = moodle.settings.model_copy(update={"warehouse_database_url": new_database(target)})
         warehouse = Warehouse(settings)
-        schema.migrate(warehouse)
+        lay_tables(warehouse)
         made.append(Etl(site, moodle, warehouse, dg.DagsterInstance.ephemeral()))
         return made[-1]
 

@@ -38,7 +38,7 @@ class Daemon:
                 instance=self.etl.instance,
                 cursor=self.cursors.get(sensor.name),
                 resources={"warehouse": self.etl.warehouse, "moodle": self.etl.moodle},
-                definitions=self.etl.definitions(),
+                definitions=self.etl.definitions,
             ) as context:
                 try:
                     data = sensor.evaluate_tick(context)
@@ -77,7 +77,7 @@ class Daemon:
             with closing(Warehouse(etl.warehouse.settings)) as own, under_umbrella(own, context.run, context.instance):
                 yield own
 
-        given = etl.definitions()
+        given = etl.definitions
         own = dg.Definitions(
             given.assets,
             jobs=given.jobs,

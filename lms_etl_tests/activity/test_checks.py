@@ -17,7 +17,7 @@ DAY = "2026-03-22"
 def evaluated(etl: Etl, name: str, asset: str) -> dg.AssetCheckEvaluation:
     """Runs one check alone on what is stored, as the UI's Execute button does."""
     job = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(asset), name)))
-    alone = dg.Definitions.merge(etl.definitions(), dg.Definitions(jobs=[job]))
+    alone = dg.Definitions.merge(etl.definitions, dg.Definitions(jobs=[job]))
     result = alone.resolve_job_def("alone").execute_in_process(instance=etl.instance, raise_on_error=False)
     return result.get_asset_check_evaluations()[0]
 

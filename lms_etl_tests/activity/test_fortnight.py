@@ -4,6 +4,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -32,14 +33,15 @@ def hook() -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def telling(make_etl: Callable[[str, str], Etl], hook: Webhook) -> Iterator[Etl]:
-    """MariaDB into PostgreSQL, alerts to a webhook; Dagster's instance on disk, as a daemon has it."""
+def telling(make_etl: Callable[[str, str], Etl], hook: Webhook, tmp_path: Path) -> Iterator[Etl]:
+    """MariaDB into PostgreSQL, alerts to a webhook; Dagster's instance on disk, as the embedded daemon has it."""
     made = make_etl("mariadb", "postgresql")
     told = {"alert_urls": hook.url, "alert_cooldown_minutes": 360}
     made.warehouse.settings = made.warehouse.settings.model_copy(update=told)
     made.instance.dispose()
     gc.collect()  # contexts that other tests left open would end within this one, and take its instance along
-    with dg.instance_for_test() as made.instance:
+    log = {"module": "lms_etl.event_log", "class": "BatchedEventLog", "config": {"base_dir": str(tmp_path / "events")}}
+    with dg.instance_for_test(overrides={"event_log_storage": log}) as made.instance:
         yield made
 
 

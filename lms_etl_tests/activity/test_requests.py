@@ -115,7 +115,7 @@ def launch(etl: Etl, asked: dg.RunRequest) -> dg.ExecuteInProcessResult:
         with closing(Warehouse(etl.warehouse.settings)) as own, under_umbrella(own, context.run, context.instance):
             yield own
 
-    definitions = etl.definitions()
+    definitions = etl.definitions
     resources = {"moodle": etl.moodle, "warehouse": warehouse}
     own = dg.Definitions(
         definitions.assets,
@@ -234,7 +234,7 @@ def test_a_run_that_takes_too_long_fails_cleanly_with_the_setting_to_change(smal
     [whole] = runs(small_etl.warehouse)
     assert whole["status"] == "FAILED"
     assert "The run took longer than 0 s (ETL_MAX_RUNTIME)" in whole["error"]
-    jobs = small_etl.definitions().jobs or []
+    jobs = small_etl.definitions.jobs or []
     assert {job.tags["dagster/max_runtime"] for job in jobs if job.name in queue.JOBS.values()} == {"1800"}
 
 
@@ -273,7 +273,7 @@ def test_a_day_that_is_not_over_is_refused_and_the_others_go_on(small_etl: Etl) 
 def test_a_request_whose_run_vanished_or_was_cancelled_is_ended(small_etl: Etl) -> None:
     first, second = ask(small_etl.warehouse), ask(small_etl.warehouse, day=NEXT_DAY)
     asked = look(small_etl).run_requests
-    job = small_etl.definitions().resolve_job_def("user_activity_job")
+    job = small_etl.definitions.resolve_job_def("user_activity_job")
     made = [small_etl.instance.create_run_for_job(job, tags={**each.tags, RUN_KEY_TAG: each.run_key}) for each in asked]
     assert "No request waits; 2 live" in look(small_etl).skip_reason.skip_message
     small_etl.instance.delete_run(made[0].run_id)

@@ -201,9 +201,7 @@ def test_with_the_asset_they_warn_only_since_what_the_run_loads_is_good(small_et
 
 
 def test_the_hourly_job_evaluates_the_sync_checks_and_the_volume_and_loads_nothing(small_etl: Etl) -> None:
-    result = (
-        small_etl.definitions().resolve_job_def("hourly_checks_job").execute_in_process(instance=small_etl.instance)
-    )
+    result = small_etl.definitions.resolve_job_def("hourly_checks_job").execute_in_process(instance=small_etl.instance)
     assert result.success
     names = {each.check_name for each in result.get_asset_check_evaluations()}
     sentences = {sentence.__name__ for sentence in sync_checks.SENTENCES}

@@ -118,7 +118,7 @@ class Ticks:
             instance=self.etl.instance,
             cursor=self.cursor,
             resources={"warehouse": self.etl.warehouse},
-            definitions=self.etl.definitions(),
+            definitions=self.etl.definitions,
         )
         data = window_sensor.window_sensor.evaluate_tick(context)
         self.cursor = data.cursor
@@ -126,7 +126,7 @@ class Ticks:
 
     def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """The run that Dagster makes of a request."""
-        job = self.etl.definitions().resolve_job_def("user_activity_job")
+        job = self.etl.definitions.resolve_job_def("user_activity_job")
         return job.execute_in_process(
             instance=self.etl.instance,
             raise_on_error=False,
@@ -224,7 +224,7 @@ def test_a_day_is_not_started_beside_a_live_run_in_dagster(
     small_etl: Etl, stand_at: Clock, tags: dict[str, str]
 ) -> None:
     stand_at("2026-03-23 03:00")
-    job = small_etl.definitions().resolve_job_def("user_activity_job")
+    job = small_etl.definitions.resolve_job_def("user_activity_job")
     run = small_etl.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
     assert f"2026-03-22 is being loaded by run {run.run_id[:8]}" in Ticks(small_etl)().skip_message
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lms_etl.warehouse import schema
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.alerts.listeners import Mailbox, Webhook, mailbox, webhook
-from lms_etl_tests.warehouse.rows import warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def hook() -> Iterator[Webhook]:
 def warehouse(database_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables, once on each dialect."""
     with warehouse_at(database_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 
@@ -36,7 +35,7 @@ def warehouse(database_url: str) -> Iterator[Warehouse]:
 def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables in SQLite, for what does not depend on the dialect."""
     with warehouse_at(sqlite_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 
@@ -48,7 +47,7 @@ def warehouse_telling(new_database: Callable[[str], str]) -> Iterator[Callable[.
     def make(**settings: object) -> Warehouse:
         warehouse = warehouse_at(new_database("sqlite"), **settings)
         opened.append(warehouse.__enter__())
-        schema.migrate(opened[-1])
+        lay_tables(opened[-1])
         return opened[-1]
 
     yield make

@@ -19,10 +19,10 @@ from fastapi.testclient import TestClient
 from lms_etl.api import tokens, users
 from lms_etl.api.app import create_app
 from lms_etl.settings import Settings
-from lms_etl.warehouse import registry, schema
+from lms_etl.warehouse import registry
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.api.reading.loaded import load_courses, load_day, place, report
-from lms_etl_tests.warehouse.rows import DAY, NEXT_DAY
+from lms_etl_tests.warehouse.rows import DAY, NEXT_DAY, lay_tables
 
 PREFIX = "/api/user_activity_etl"
 SECRET = "a secret of more than thirty-two characters"
@@ -114,7 +114,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The warehouse that tests on SQLite begin with."""
     file = tmp_path_factory.mktemp("template") / "warehouse.db"
     with closing(Warehouse(Settings(warehouse_database_url=f"sqlite:///{file}"))) as warehouse:
-        schema.migrate(warehouse)
+        lay_tables(warehouse)
         fill(warehouse)
         return Template(file, add_users(warehouse))
 
@@ -133,7 +133,7 @@ def make_api(template: Template) -> Iterator[Callable[..., Api]]:
                 made = dict(template.tokens)
             app = create_app(Settings(warehouse_database_url=url, **settings))
             if not made:
-                schema.migrate(app.state.warehouse)
+                lay_tables(app.state.warehouse)
                 fill(app.state.warehouse)
                 made = add_users(app.state.warehouse)
             return Api(app, stack.enter_context(TestClient(app, raise_server_exceptions=False)), made)

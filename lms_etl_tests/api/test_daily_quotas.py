@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from lms_etl.api import daily_quotas
-from lms_etl.warehouse import schema, tables
+from lms_etl.warehouse import tables
 from lms_etl.warehouse.company_settings import CompanySettings
 from lms_etl_tests.api.conftest import Api
 from lms_etl_tests.api.progress import CLEAN, calls, company, form, load, member, pairs, refused, setting
-from lms_etl_tests.warehouse.rows import warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_fresh_day_is_counted_exactly_without_deadlocks(database_url: str) -> 
     """Thirty first calls at once, each in a transaction of its own, as processes of the API make them."""
     now = datetime(2026, 3, 22, 12, tzinfo=UTC)
     with warehouse_at(database_url) as warehouse:
-        schema.migrate(warehouse)
+        lay_tables(warehouse)
 
         def call(_: int) -> bool:
             with warehouse.writing() as connection:

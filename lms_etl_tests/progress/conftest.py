@@ -19,10 +19,11 @@ from lms_etl.progress.sync_log import Caller
 from lms_etl.settings import Settings
 from lms_etl.sources import moodle_progress
 from lms_etl.sources.moodle import Moodle
-from lms_etl.warehouse import schema, tables
+from lms_etl.warehouse import tables
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.activity.conftest import DATABASES
 from lms_etl_tests.site import Site
+from lms_etl_tests.warehouse.rows import lay_tables
 
 CALLER = Caller("cli")
 TABLES = [
@@ -89,7 +90,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty warehouse in SQLite with every table, to be copied: the migrations take most of a second."""
     file = tmp_path_factory.mktemp("template") / "warehouse.db"
     with closing(Warehouse(Settings(warehouse_database_url=f"sqlite:///{file}"))) as warehouse:
-        schema.migrate(warehouse)
+        lay_tables(warehouse)
     return file
 
 

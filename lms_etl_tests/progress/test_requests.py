@@ -11,12 +11,12 @@ from lms_etl.activity import requests
 from lms_etl.definitions import defs
 from lms_etl.progress.requests import progress_request_sensor
 from lms_etl.run_tags import RUN_KEY_TAG
-from lms_etl.warehouse import progress_queue, schema, tables
+from lms_etl.warehouse import progress_queue, tables
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.progress_queue import Wanted
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.progress.conftest import Progress
-from lms_etl_tests.warehouse.rows import warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
 RUNS = tables.etl_job_runs
 
@@ -25,7 +25,7 @@ RUNS = tables.etl_job_runs
 def warehouse(database_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables, once on each dialect."""
     with warehouse_at(database_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 
@@ -33,7 +33,7 @@ def warehouse(database_url: str) -> Iterator[Warehouse]:
 def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables in SQLite, for what does not depend on the dialect."""
     with warehouse_at(sqlite_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 

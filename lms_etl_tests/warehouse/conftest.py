@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.warehouse import schema
 from lms_etl.warehouse.warehouse import Warehouse
-from lms_etl_tests.warehouse.rows import warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def empty_warehouse(database_url: str) -> Iterator[Warehouse]:
 @pytest.fixture
 def warehouse(empty_warehouse: Warehouse) -> Warehouse:
     """A warehouse with its tables, once on each dialect."""
-    schema.migrate(empty_warehouse)
+    lay_tables(empty_warehouse)
     return empty_warehouse
 
 
@@ -28,7 +27,7 @@ def warehouse(empty_warehouse: Warehouse) -> Warehouse:
 def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables in SQLite, for what does not depend on the dialect."""
     with warehouse_at(sqlite_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 

@@ -1,5 +1,6 @@
 """The schema: migrations, the program's tables and the reference DDL in sql/schema say the same."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 from lms_etl import statements
 from lms_etl.warehouse import reference, schema, tables
 from lms_etl.warehouse.warehouse import SchemaError, Warehouse
-from lms_etl_tests.warehouse.rows import load, runs, views_of, warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, load, runs, views_of, warehouse_at
 
 ALERTS = {"alerts", "alert_events", "alert_messages", "alert_deliveries"}
 API = {"api_users", "api_filters", "api_tokens"}
@@ -41,6 +42,7 @@ DOCUMENTED = {
     *API,
     *PROGRESS,
 }
+DIALECTS = {"mysql": "mariadb", "postgresql": "postgresql", "sqlite": "sqlite"}
 COLUMNS = [column for table in tables.metadata.sorted_tables for column in table.columns]
 
 
@@ -62,6 +64,24 @@ def test_a_migration_from_nothing_gives_exactly_the_programs_tables(empty_wareho
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_databases_of_other_tests_are_laid_as_the_migrations_do(
+    new_database: Callable[[str], str], warehouse: Warehouse
+) -> None:
+    dialect = DIALECTS[warehouse.engine.dialect.name]
+    with warehouse_at(new_database(dialect)) as migrated, warehouse_at(new_database(dialect)) as laid:
+        schema.migrate(migrated)
+        lay_tables(laid)
+        here, there = sa.inspect(laid.engine), sa.inspect(migrated.engine)
+        assert here.get_view_names() == there.get_view_names() != []
+        for name in here.get_table_names():
+            assert str(here.get_columns(name)) == str(there.get_columns(name))
+            assert str(here.get_indexes(name)) == str(there.get_indexes(name))
+            assert str(here.get_unique_constraints(name)) == str(there.get_unique_constraints(name))
+            assert str(here.get_foreign_keys(name)) == str(there.get_foreign_keys(name))
+        with laid.reading() as connection:
+            assert schema.version(connection) == tables.SCHEMA_VERSION
 
 
 def test_every_table_and_column_in_the_database_has_its_comment(warehouse: Warehouse) -> None:

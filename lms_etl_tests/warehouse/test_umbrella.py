@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from lms_etl.warehouse import queue, registry, schema, tables, umbrella
+from lms_etl.warehouse import queue, registry, tables, umbrella
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.registry import Caller
 from lms_etl.warehouse.umbrella import held
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.warehouse import doomed
-from lms_etl_tests.warehouse.rows import CALLER, DAY, NEXT_DAY, counts, load, runs, views_of, warehouse_at
+from lms_etl_tests.warehouse.rows import CALLER, DAY, NEXT_DAY, counts, lay_tables, load, runs, views_of, warehouse_at
 
 WAYS = 20
 
@@ -269,7 +269,7 @@ def state(warehouse: Warehouse, number: int) -> tuple[int, bool, bool, str | Non
 def test_a_lock_whose_connection_broke_does_not_fail_the_run(postgres_url: str) -> None:
     others = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> "
     with warehouse_at(postgres_url) as warehouse:
-        schema.migrate(warehouse)
+        lay_tables(warehouse)
         with held(warehouse, "pipeline", DAY, CALLER) as row:
             with warehouse_at(postgres_url) as other, other.reading() as connection:
                 connection.execute(sa.text(others + "pg_backend_pid()"))

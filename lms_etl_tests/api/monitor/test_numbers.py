@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from lms_etl.api.monitor import auto_sync, performance, security
 from lms_etl.api.monitor.auto_sync import RowCounts
-from lms_etl.warehouse import schema, sync_log, tables
+from lms_etl.warehouse import sync_log, tables
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests import service_rows as rows
 from lms_etl_tests.service_rows import NOW, a_call, put
-from lms_etl_tests.warehouse.rows import warehouse_at
+from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
 MOMENT = NOW.replace(tzinfo=UTC)
 
@@ -22,7 +22,7 @@ MOMENT = NOW.replace(tzinfo=UTC)
 def warehouse(database_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables, once on each dialect."""
     with warehouse_at(database_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 
@@ -30,7 +30,7 @@ def warehouse(database_url: str) -> Iterator[Warehouse]:
 def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     """A warehouse with its tables in SQLite, for what does not depend on the dialect."""
     with warehouse_at(sqlite_url) as opened:
-        schema.migrate(opened)
+        lay_tables(opened)
         yield opened
 
 

@@ -208,13 +208,13 @@ def test_the_etag_stays_until_a_row_of_the_answer_changes(warehouse: Warehouse) 
 
 @pytest.mark.parametrize("format", ["csv", "ndjson", "json", "parquet", "arrow"])
 def test_a_reader_who_leaves_early_costs_nobody_a_connection(warehouse: Warehouse, format: str) -> None:  # noqa: A002
-    load_day(warehouse, DAYS[0], *(report(course, course_name="x" * 500) for course in range(1, 9001)))
+    load_day(warehouse, DAYS[0], *(report(course, course_name="x" * 500) for course in range(1, 4501)))
     for _ in range(20):
         stream = open_export(warehouse, ADMIN, ExportAsk(date=DAYS[0], limit=None)).stream(format)
         next(stream)
         stream.close()
     assert warehouse.engine.pool.checkedout() == 0
-    assert read(warehouse, date=DAYS[0], limit=1)["total"] == 9000
+    assert read(warehouse, date=DAYS[0], limit=1)["total"] == 4500
 
 
 def test_complete_through_ends_before_the_first_gap(warehouse: Warehouse) -> None:

@@ -16,9 +16,9 @@ from lms_etl.api.reading.rollup import RollupAsk, exact_average, open_rollup
 from lms_etl.api.scope import Scope
 from lms_etl.settings import Settings
 from lms_etl.terms import terms_of
-from lms_etl.warehouse import schema
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.api.reading.loaded import ADMIN, load_courses, load_day, place, report
+from lms_etl_tests.warehouse.rows import lay_tables
 
 FIRST = date(2026, 3, 1)
 ADDITIVE = ("courses", "num_teachers", "num_students", *VIEWS, "total_views", "student_views")
@@ -125,7 +125,7 @@ def test_a_place_is_active_on_a_day_once_however_many_of_its_courses_were(wareho
 def test_weeks_months_and_terms_cut_the_days_and_sum_to_the_whole(new_database: Any) -> None:
     terms = terms_of("one=2026-02-01..2026-03-05, two=2026-03-06..2026-06-30")
     warehouse = Warehouse(Settings(warehouse_database_url=new_database("sqlite"), terms=terms))
-    schema.migrate(warehouse)
+    lay_tables(warehouse)
     random_site(warehouse, days=40)
     [whole] = rolled(warehouse, by="site", period="range")
     for period, names in (
