@@ -44,7 +44,7 @@ class OneSite:
 
     def daily_run(self) -> measure.Taken:
         """The documented command for the next day that is not loaded yet."""
-        return measure.run([*command(), "user_activity_etl", "pipeline", str(next(self._days))], self._daily)
+        return measure.run([*command(), "user_activity_etl", "pipeline", str(next(self._days)), "--force"], self._daily)
 
     def day_in_process(self) -> float:
         """Median seconds to read one day's counts and load them, without Dagster, over different days."""
