@@ -128,7 +128,9 @@ def dev(
     from lms_etl.instance import dagster_home
 
     home = dagster_home(settings())
-    out.print(f"Dagster UI: http://127.0.0.1:{port}   API: http://127.0.0.1:{api_port}/docs   home: {home}")
+    served = f"http://127.0.0.1:{api_port}"
+    out.print(f"Dagster UI: http://127.0.0.1:{port}   API: {served}/docs   Monitor: {served}/monitor")
+    out.print(f"Home: {home}")
     # `dagster dev` calls itself superseded by a command that needs a package of its own: nothing a user can act on.
     dagster = ["-W", "ignore", "-m", "dagster", "dev", "-m", "lms_etl.definitions", "-p", str(port)]
     raise typer.Exit(processes.run_together(dagster, ["-m", "lms_etl.cli", "api", "--port", str(api_port)]))

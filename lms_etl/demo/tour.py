@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def show(out: Console, rows: int, courses: int, days: int) -> None:
     if problems:
         sys.exit(1)
     out.print(progress_table(settings))
-    out.print(farewell(settings))
+    out.print(farewell(settings, monitor_token(settings)))
 
 
 def embedded(days: int) -> Settings:
@@ -106,6 +107,19 @@ def load_progress(settings: Settings) -> list[str]:
     from lms_etl import runs
 
     return runs.run_job(settings, "progress_job", "cli", {"course_progress": {"kind": "full"}}).problems
+
+
+def monitor_token(settings: Settings) -> str:
+    """A token of an admin of the demo's own warehouse, good for a day; those of earlier demos end."""
+    from lms_etl.api import tokens, users
+    from lms_etl.warehouse.registry import utc_now
+    from lms_etl.warehouse.warehouse import Warehouse
+
+    with closing(Warehouse(settings)) as warehouse, warehouse.writing() as connection:
+        users.set_privilege(connection, "demo", "admin")
+        users.disable(connection, "demo")
+        users.set_privilege(connection, "demo", "admin")
+        return tokens.create(connection, "demo", utc_now() + timedelta(days=1), "made by the demo")
 
 
 def progress_table(settings: Settings) -> Table:
@@ -182,13 +196,15 @@ def sparkline(values: list[int]) -> str:
     return "".join(blocks[min(7, 8 * value // top)] for value in values)
 
 
-def farewell(settings: Settings) -> Panel:
-    """What to type next."""
+def farewell(settings: Settings, token: str) -> Panel:
+    """What to type next; `token` opens the monitor."""
     command = command_name()
     lines = [
         (
             "make dev" if Path("Makefile").exists() else f"{command} dev",
-            "the Dagster UI on this data: http://127.0.0.1:3000",
+            "the Dagster UI on this data: http://127.0.0.1:3000\n"
+            "    the monitor: http://127.0.0.1:8081/monitor, for a day with this token:\n"
+            f"    {token}",
         ),
         (f"{command} user_activity_etl status", "the last run of each step"),
         (f"{command} window", "whether each day was loaded in time"),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 import sqlalchemy as sa
 import time_machine
@@ -18,6 +17,7 @@ from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl_tests.activity.conftest import Etl, fill
 from lms_etl_tests.activity.fortnight import Daemon, failed_by_dagster, killed_worker, moments, source_down
 from lms_etl_tests.alerts.listeners import Webhook, webhook
+from lms_etl_tests.instances import on_disk
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 """The first day of the site's log; the daemon looks from the day after on."""
@@ -40,8 +40,7 @@ def telling(make_etl: Callable[[str, str], Etl], hook: Webhook, tmp_path: Path) 
     made.warehouse.settings = made.warehouse.settings.model_copy(update=told)
     made.instance.dispose()
     gc.collect()  # contexts that other tests left open would end within this one, and take its instance along
-    log = {"module": "lms_etl.event_log", "class": "BatchedEventLog", "config": {"base_dir": str(tmp_path / "events")}}
-    with dg.instance_for_test(overrides={"event_log_storage": log}) as made.instance:
+    with on_disk(tmp_path) as made.instance:
         yield made
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from lms_etl.warehouse.tables import alerts, etl_days, etl_job_runs
 from lms_etl.warehouse.warehouse import Warehouse
 from lms_etl_tests.alerts import troubled
 from lms_etl_tests.alerts.listeners import Mailbox, Webhook
+from lms_etl_tests.instances import on_disk
 
 DAY = "2026-03-22"
 UNREACHABLE = "postgresql://etl:s3cretPass@127.0.0.1:9/lms"
@@ -69,9 +71,11 @@ class Watched:
 
 
 @pytest.fixture
-def watched(warehouse_telling: Callable[..., Warehouse], mail: Mailbox, hook: Webhook) -> Iterator[Watched]:
+def watched(
+    warehouse_telling: Callable[..., Warehouse], mail: Mailbox, hook: Webhook, tmp_path: Path
+) -> Iterator[Watched]:
     warehouse = warehouse_telling(alert_urls=f"{mail.url()}, {hook.url}", ui_url="https://etl.example.org/")
-    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
+    with on_disk(tmp_path) as instance:
         yield Watched(instance, warehouse)
 
 
@@ -191,9 +195,9 @@ def test_a_dead_run_is_told_once_also_when_dagster_notices_it_later(watched: Wat
 
 
 def test_without_alert_urls_alerts_are_recorded_and_the_reason_says_that_nobody_is_told(
-    warehouse_telling: Callable[..., Warehouse],
+    warehouse_telling: Callable[..., Warehouse], tmp_path: Path
 ) -> None:
-    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
+    with on_disk(tmp_path) as instance:
         watched = Watched(instance, warehouse_telling())
         watched.run(agree="wrong")
         assert "ALERT_URLS is not set: alerts are recorded, nobody is told." in watched.look()
@@ -310,11 +314,11 @@ def test_a_warehouse_that_is_away_is_told_directly_and_written_down_when_it_is_b
 
 
 def test_an_unmigrated_warehouse_gives_a_reason_instead_of_an_error(
-    warehouse_telling: Callable[..., Warehouse],
+    warehouse_telling: Callable[..., Warehouse], tmp_path: Path
 ) -> None:
     warehouse = warehouse_telling()
     with warehouse.engine.begin() as connection:
         connection.execute(sa.text("drop table alerts"))
         connection.execute(sa.text("drop table alert_events"))
-    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
+    with on_disk(tmp_path) as instance:
         assert "run `lms-etl migrate`" in Watched(instance, warehouse).look()

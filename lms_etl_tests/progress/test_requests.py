@@ -1,6 +1,7 @@
 """A request for a sync becomes one run in Dagster with what was asked for, and its row ends with the run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from lms_etl.warehouse import progress_queue, tables
 from lms_etl.warehouse.locks import AlreadyRunningError
 from lms_etl.warehouse.progress_queue import Wanted
 from lms_etl.warehouse.warehouse import Warehouse
+from lms_etl_tests.instances import on_disk
 from lms_etl_tests.progress.conftest import Progress
 from lms_etl_tests.warehouse.rows import lay_tables, warehouse_at
 
@@ -38,8 +40,8 @@ def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as made:
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with on_disk(tmp_path) as made:
         yield made
 
 
