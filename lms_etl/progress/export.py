@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from lms_etl.progress import companies
 from lms_etl.progress.report import COLUMNS
+from lms_etl.spreadsheets import harmless
 from lms_etl.warehouse.tables import course_progress
 from lms_etl.warehouse.warehouse import Warehouse
 
@@ -17,7 +18,8 @@ _ROWS_AT_A_TIME = 5_000
 def write(warehouse: Warehouse, companyid: int, form: str, file: TextIO) -> int:
     """Writes the live rows by user and course and returns how many; `form` is csv or json. Raises UnknownCompany.
 
-    JSON is one array of objects. Percentages have two places; moments are unix seconds, 0 for never.
+    In CSV, text that a spreadsheet would run gets an apostrophe. JSON is one array of objects. Percentages have two
+    places; moments are unix seconds, 0 for never.
     """
     row = course_progress.c
     query = (
@@ -36,7 +38,7 @@ def _as_csv(rows: sa.CursorResult[*tuple[object, ...]], file: TextIO) -> int:
     writer.writerow(COLUMNS)
     written = 0
     for row in rows:
-        writer.writerow(row)
+        writer.writerow([harmless(value) if isinstance(value, str) else value for value in row])
         written += 1
     return written
 

@@ -104,6 +104,17 @@ def test_export_writes_the_live_rows_of_one_company(two: Progress) -> None:
     ]
 
 
+def test_an_exported_name_cannot_run_in_a_spreadsheet(two: Progress) -> None:
+    invoke("full")
+    for user, _ in two.live(1):
+        two.site.change("user", user, lastname='=HYPERLINK("http://evil")')
+    invoke("reconcile", "--company", "1")
+    rows = list(csv.DictReader(io.StringIO(invoke("export", "--company", "1").stdout)))
+    assert {row["lastname"] for row in rows} == {'\'=HYPERLINK("http://evil")'}
+    loaded = json.loads(invoke("export", "--company", "1", "--format", "json").stdout)
+    assert {row["lastname"] for row in loaded} == {'=HYPERLINK("http://evil")'}
+
+
 def test_status_lists_companies_their_rows_and_why_one_is_not_synced(two: Progress) -> None:
     assert "No company is known yet" in invoke("status").output
     invoke("full", "--company", "1")

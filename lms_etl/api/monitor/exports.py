@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lms_etl.api.reading.writers.delimited import harmless
+from lms_etl.spreadsheets import harmless
 from lms_etl.warehouse.tables import api_calls, auth_attempts, company_quotas, progress_syncs
 from lms_etl.warehouse.warehouse import Warehouse
 

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from lms_etl.api.reading.columns import Column
-from lms_etl.api.reading.writers.delimited import FORMULA, header
+from lms_etl.api.reading.writers.delimited import header
+from lms_etl.spreadsheets import FORMULA
 
 _BLOCK = 1 << 17
 _BLOCKS = 4

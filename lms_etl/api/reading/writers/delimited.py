@@ -10,9 +10,7 @@ from typing import Any
 from lms_etl.api.reading.columns import Column, Kind
 from lms_etl.api.reading.formats import Chunks
 from lms_etl.api.reading.times import seconds
-
-FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-"""First characters of what a spreadsheet may take for a formula, after OWASP; the last four are the full-width ones."""
+from lms_etl.spreadsheets import harmless
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
@@ -31,11 +29,6 @@ def lines(
 def header(columns: Sequence[Column]) -> bytes:
     """The line of names."""
     return (",".join(column.name for column in columns) + "\r\n").encode()
-
-
-def harmless(text: str) -> str:
-    """The text with an apostrophe before it if a spreadsheet might run it."""
-    return f"'{text}" if text[:1] in FORMULA and text else text
 
 
 def _writer(kind: Kind, spreadsheet_safe: bool) -> Callable[[Sequence[Any]], list[str]]:

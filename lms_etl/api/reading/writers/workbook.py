@@ -13,7 +13,7 @@ import xlsxwriter
 
 from lms_etl.api.reading.columns import Column
 from lms_etl.api.reading.formats import Chunks
-from lms_etl.api.reading.writers.delimited import FORMULA
+from lms_etl.spreadsheets import FORMULA
 
 SHEET_ROWS = 1_048_575
 """Rows below the names that a sheet can hold; what is more goes on in the next sheet."""
