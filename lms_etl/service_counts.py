@@ -10,6 +10,8 @@ REFUSALS = ("ratelimitexceeded", "toomanyrequests", "invalidtoken")
 NEARLY_USED = 80
 """Percent of a quota from which on it is nearly used up."""
 
+Standing = Literal["ok", "warning", "exceeded"]
+
 
 @dataclass(frozen=True)
 class CompanySyncs:
@@ -79,13 +81,18 @@ class Quota:
         return None if not self.limit else self.used * 100 // self.limit
 
     @property
-    def state(self) -> Literal["unlimited", "ok", "warning", "exceeded"]:
+    def state(self) -> Standing | Literal["unlimited"]:
         """`warning` from 80 percent, `exceeded` from 100 on or once a call was refused."""
         if self.refused:
             return "exceeded"
-        if self.percent is None:
-            return "unlimited"
-        return "exceeded" if self.percent >= 100 else "warning" if self.percent >= NEARLY_USED else "ok"
+        return standing(self.used, self.limit) if self.limit else "unlimited"
+
+
+def standing(used: int, limit: int | None) -> Standing:
+    """How far a quota is used up; one without a limit never is."""
+    if limit is None or 100 * used < NEARLY_USED * limit:
+        return "ok"
+    return "warning" if used < limit else "exceeded"
 
 
 def rate(part: int, whole: int) -> float | None:

@@ -7,12 +7,12 @@ look that judges its subject well, or when nothing was heard of the subject for 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import cast, get_args
 
 import sqlalchemy as sa
 
 from lms_etl.alerts.redaction import redacted
-from lms_etl.alerts.rules import Event, Kind, Proof, short
+from lms_etl.alerts.rules import Event, LevelKind, Proof, short
 from lms_etl.service_levels import (
     Judgement,
     Levels,
@@ -26,20 +26,7 @@ from lms_etl.settings import Settings
 from lms_etl.warehouse import call_log, sync_log
 from lms_etl.warehouse.tables import alerts
 
-KINDS: tuple[Kind, ...] = (
-    "progress_failed",
-    "progress_late",
-    "progress_errors",
-    "api_slow",
-    "api_failing",
-    "cache_cold",
-    "quota_exceeded",
-    "quota_nearly_used",
-    "auth_failures",
-    "many_addresses",
-    "many_companies",
-    "many_calls",
-)
+KINDS: tuple[LevelKind, ...] = get_args(LevelKind)
 SEEN_ANEW = ("quota_exceeded", "quota_nearly_used", "auth_failures", "many_addresses", "many_companies", "many_calls")
 """Kinds whose subjects are all looked at each time: one that is not found is well."""
 
@@ -106,7 +93,7 @@ def events_of(judgements: Iterable[Judgement], now: datetime) -> list[Event]:
     return [
         Event(
             key=f"{each.kind}:{each.key}:{now:%Y%m%d%H}",
-            kind=cast("Kind", each.kind),
+            kind=cast("LevelKind", each.kind),
             subject=short(each.subject),
             thing=thing_of(each),
             at=now,

@@ -10,15 +10,7 @@ from lms_etl.alerts.spans import Spans
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
-Kind = Literal[
-    "run_failed",
-    "run_refused",
-    "check_failed",
-    "check_warned",
-    "day_missed",
-    "tick_failed",
-    "stale_run",
-    "database_down",
+LevelKind = Literal[
     "progress_failed",
     "progress_late",
     "progress_errors",
@@ -31,6 +23,19 @@ Kind = Literal[
     "many_addresses",
     "many_companies",
     "many_calls",
+]
+"""Kinds of a level of service that is not kept."""
+
+Kind = Literal[
+    "run_failed",
+    "run_refused",
+    "check_failed",
+    "check_warned",
+    "day_missed",
+    "tick_failed",
+    "stale_run",
+    "database_down",
+    LevelKind,
 ]
 USUAL: dict[Kind, Severity] = {
     "run_failed": "high",

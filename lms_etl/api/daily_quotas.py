@@ -6,13 +6,13 @@ site's: it ends at its midnight.
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from lms_etl import days
+from lms_etl.service_counts import standing
 from lms_etl.warehouse.company_settings import CompanySettings
 from lms_etl.warehouse.tables import company_quotas as quotas
 
@@ -34,11 +34,6 @@ _LET_THROUGH = (
 _REFUSE = sa.update(quotas).where(_ROW).values(refused=quotas.c.refused + 1, daily_limit=sa.bindparam("daily_limit"))
 _STANDING = sa.select(quotas.c.used, quotas.c.refused).where(_ROW)
 UNLIMITED = 2**31 - 1
-
-WARNING_SHARE = 0.8
-"""Share of the calls of a day from which on a client is warned."""
-
-Standing = Literal["ok", "warning", "exceeded"]
 
 
 @dataclass(frozen=True)
@@ -72,13 +67,6 @@ def limit_of(settings: CompanySettings, site_limit: int) -> int | None:
     """Calls a day of a company; its own setting goes before the site's, and 0 in either means unlimited (None)."""
     own = site_limit if settings.rate_limit is None else settings.rate_limit
     return own or None
-
-
-def standing(used: int, limit: int | None) -> Standing:
-    """How far a quota is used up."""
-    if limit is None or used < limit * WARNING_SHARE:
-        return "ok"
-    return "warning" if used < limit else "exceeded"
 
 
 def today(now: datetime, zone: ZoneInfo) -> tuple[date, int]:

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Generator, Mapping
 from typing import Any
 
-import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
@@ -13,7 +12,6 @@ from lms_etl.api import request_log
 from lms_etl.api.app import create_app
 from lms_etl.api.pulls.live import Live
 from lms_etl.settings import Settings, current
-from lms_etl.warehouse.tables import companies
 from lms_etl.warehouse.warehouse import Warehouse
 
 
@@ -31,16 +29,15 @@ def live_source(settings: Settings, warehouse: Warehouse) -> Live:
     """Rows of a company straight from Moodle. What it needs is imported by the first call: few hosts ever make one."""
 
     def live(companyid: int) -> Generator[Mapping[str, Any], None, None]:
+        from lms_etl.progress import companies
         from lms_etl.progress.live import live_rows
         from lms_etl.sources.moodle import Moodle
-        from lms_etl.sources.moodle_progress import Company
 
-        columns = [companies.c[name] for name in ("companyid", "shortname", "name", "origin")]
         with warehouse.reading() as connection:
-            found = connection.execute(sa.select(*columns).where(companies.c.companyid == companyid)).one()
+            company = companies.subject(connection, companyid).company
         moodle = Moodle(settings)
         try:
-            yield from live_rows(moodle, Company(*found))
+            yield from live_rows(moodle, company)
         finally:
             moodle.engine.dispose()
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from lms_etl import service_counts
 from lms_etl.api import daily_quotas
 from lms_etl.warehouse import tables
 from lms_etl.warehouse.company_settings import CompanySettings
@@ -46,7 +47,7 @@ def test_a_company_has_its_own_limit_or_the_sites_and_0_is_unlimited(
     [(79, 100, "ok"), (80, 100, "warning"), (99, 100, "warning"), (100, 100, "exceeded"), (10**6, None, "ok")],
 )
 def test_the_standing_is_a_warning_from_80_percent_on(used: int, limit: int | None, standing: str) -> None:
-    assert daily_quotas.standing(used, limit) == standing
+    assert service_counts.standing(used, limit) == standing
 
 
 def test_200_calls_at_once_with_a_limit_of_100_are_100_successes(

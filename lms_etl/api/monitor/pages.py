@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from lms_etl import clock
-from lms_etl.api import tokens
 from lms_etl.api.auth import Access, bearer_of
 from lms_etl.api.errors import ApiError
 from lms_etl.api.monitor import auto_sync, performance, security
@@ -102,29 +101,28 @@ def log_in(request: Request, token: Annotated[str, Form()] = "", to: Annotated[s
     """Takes a token of an admin. Failed attempts are counted as the API counts them."""
     state, token = request.app.state, token.strip()
     try:
-        _require_admin(request, token)
+        number = _number_of_admin(request, token)
     except ApiError as error:
         if error.code not in REFUSED:
             raise
         return _login(request, to, REFUSED[error.code], error.status, headers=error.headers)
-    with state.warehouse.reading() as connection:
-        number, _ = tokens.find(connection, token)
     response = RedirectResponse(to if to in AFTER_LOGIN else PATH, 303)
     sessions: Sessions = state.monitor_sessions
     sessions.begin(response, request, number)
     return response
 
 
-def _require_admin(request: Request, token: str) -> None:
-    """Raises ApiError unless it is a token, and no JWT, of an admin.
+def _number_of_admin(request: Request, token: str) -> int:
+    """The number of a token of an admin; raises ApiError for another one, a JWT, and one of ETL_WEBHOOK_TOKENS.
 
     It goes the way of every request of the API, where attempts are counted and noted.
     """
-    scope = bearer_of(request, f"Bearer {token}").scope
-    if not scope.admin or not tokens.SHAPE.fullmatch(token):
+    found = bearer_of(request, f"Bearer {token}")
+    if not found.scope.admin or not found.number:
         access: Access = request.app.state.access
         access.quotas.failure(request.client.host if request.client else "unknown")
         raise ApiError("admin_only")
+    return found.number
 
 
 @router.post("/logout")

@@ -15,10 +15,8 @@ from fastapi import Request
 from fastapi.responses import Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from lms_etl.api import users
+from lms_etl.api import tokens, users
 from lms_etl.settings import Settings
-from lms_etl.warehouse.registry import utc_now
-from lms_etl.warehouse.tables import api_tokens as tokens
 from lms_etl.warehouse.warehouse import Warehouse
 
 COOKIE = "lms_etl_monitor"
@@ -72,12 +70,9 @@ class Sessions:
 
 def admin_of(connection: sa.Connection, token: int) -> str | None:
     """The admin on whose behalf a token acts; None if it does not, or not any more."""
-    row = connection.execute(sa.select(tokens).where(tokens.c.id == token)).first()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
-        return None
     try:
-        scope = users.privilege_of(connection, row.username)
-    except users.NoPrivilege:
+        scope = users.privilege_of(connection, tokens.username_of(connection, token))
+    except (tokens.BadToken, users.NoPrivilege):
         return None
     return scope.username if scope.admin else None
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from lms_etl.api import daily_quotas
 from lms_etl.api.reading import times
 from lms_etl.api.scope import Scope
+from lms_etl.service_counts import standing
 from lms_etl.settings import Settings
 from lms_etl.warehouse.company_settings import CompanySettings, settings_of_all
 from lms_etl.warehouse.tables import companies, company_quotas
@@ -30,7 +31,7 @@ def readable(connection: sa.Connection, scope: Scope, settings: Settings, now: d
     for row in connection.execute(query):
         limit = daily_quotas.limit_of(own.get(row.companyid, CompanySettings()), settings.api_daily_limit)
         used = row.used or 0
-        quota = {"limit": limit, "used": used, "status": daily_quotas.standing(used, limit), "reset": reset}
+        quota = {"limit": limit, "used": used, "status": standing(used, limit), "reset": reset}
         names = {"companyid": row.companyid, "shortname": row.shortname, "name": row.name}
         found.append({**names, "complete_through": times.unix(row.synced_through), "quota": quota})
     return found
